@@ -164,6 +164,15 @@ static int fill_fast(struct pagemap *pm)
 				 pm->pid, pm->cursor, (unsigned long long)arg.walk_end);
 	pm->cursor = arg.walk_end;
 	pm->count = n;
+	/*
+	 * The kernel gathers 512 ranges at a time and then walks on; where it
+	 * reaches the end after that, walk_end still is where it walked on
+	 * from (seen on 6.18). Only a full vector makes it stop early.
+	 */
+	if (n < BATCH_REGIONS)
+		pm->cursor = pm->end;
+	else
+		pm->cursor = MAX(pm->cursor, pm->regions[n - 1].end);
 	return 0;
 }
 
