@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The one door to page sources.
+ *
+ * A source may be a file, a network peer, a decompressor: whatever it answers,
+ * no run leaves here that is longer than what was asked for, empty, unaligned
+ * or without its bytes. A wrong answer is a wrong page.
+ */
+#include "pages/source.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+
+#include "util/log.h"
+#include "util/macro.h"
+
+static const char *source_of(const struct page_source *src)
+{
+	return src->type == IMAGE_SHMEM_PAGEMAP ? "segment" : "task";
+}
+
+static bool run_valid(const struct source_run *run, uint64_t asked)
+{
+	if (!run->len || run->len > asked || run->len % PAGE_SIZE)
+		return false;
+	return run->kind == SOURCE_HOLE || (run->kind == SOURCE_DATA && run->data);
+}
+
+int source_lookup(struct page_source *src, uint64_t addr, uint64_t len, struct source_run *run)
+{
+	int err;
+
+	if (!len || addr % PAGE_SIZE || len % PAGE_SIZE || addr + len < addr) {
+		log_error("%s source of %s %" PRIu64 ": bad range %#" PRIx64 "+%#" PRIx64,
+			  src->ops->name, source_of(src), src->key, addr, len);
+		return -EINVAL;
+	}
+	*run = (struct source_run){ 0 };
+	err = src->ops->lookup(src, addr, len, run);
+	if (err)
+		return err;
+	if (run_valid(run, len))
+		return 0;
+	log_error("%s source of %s %" PRIu64 ": wrong answer for %#" PRIx64 "+%#" PRIx64,
+		  src->ops->name, source_of(src), src->key, addr, len);
+	return -EPROTO;
+}
+
+void source_will_need(struct page_source *src, uint64_t addr, uint64_t len)
+{
+	if (src->ops->will_need && len)
+		src->ops->will_need(src, addr, len);
+}
+
+void source_free(struct page_source *src)
+{
+	if (src)
+		src->ops->free(src);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Page sources: where the content of pages comes from.
+ *
+ * A source serves one address space (pid) or one segment (shmid). Its
+ * operations are thin; source_lookup() is the one door, and checks what goes
+ * in and what comes out, whichever source it is.
+ */
+#ifndef CRIU_LITE_PAGES_SOURCE_H
+#define CRIU_LITE_PAGES_SOURCE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "image/catalogue.h"
+#include "util/cleanup.h"
+
+struct image_dir;
+struct page_source;
+
+enum source_run_kind {
+	SOURCE_HOLE,			/* reads as zero */
+	SOURCE_DATA,
+};
+
+struct source_run {
+	enum source_run_kind kind;
+	uint64_t len;			/* bytes, a multiple of the page size, not 0 */
+	/*
+	 * SOURCE_DATA: @len bytes, valid until the source is freed. They may
+	 * be a mapped file: a damaged disk shows as SIGBUS when they are read
+	 * here, and as EFAULT when the kernel reads them (UFFDIO_COPY).
+	 */
+	const void *data;
+};
+
+struct page_source_ops {
+	const char *name;		/* as a log names it: "file" */
+	/*
+	 * What is at @addr: a run that begins there, at most @len bytes. A
+	 * source that has to wait for it first asks, and returns -EAGAIN.
+	 */
+	int (*lookup)(struct page_source *src, uint64_t addr, uint64_t len,
+		      struct source_run *run);
+	/* Says that [@addr, @addr + @len) will be looked up soon. May be NULL. */
+	void (*will_need)(struct page_source *src, uint64_t addr, uint64_t len);
+	void (*free)(struct page_source *src);
+};
+
+/* What every source begins with. */
+struct page_source {
+	const struct page_source_ops *ops;
+	enum image_type type;		/* IMAGE_PAGEMAP or IMAGE_SHMEM_PAGEMAP */
+	uint64_t key;			/* pid or shmid */
+};
+
+/*
+ * What the source has for [@addr, @addr + @len), page-aligned, @len not 0: the
+ * run that begins at @addr, not longer than @len. Returns 0, -EAGAIN (not yet:
+ * ask again), or -errno, logged.
+ */
+int source_lookup(struct page_source *src, uint64_t addr, uint64_t len, struct source_run *run);
+void source_will_need(struct page_source *src, uint64_t addr, uint64_t len);
+void source_free(struct page_source *src);
+DEFINE_CLEANUP(struct page_source *, source, source_free)
+
+/*
+ * Image files, mapped: what source_lookup() returns points into the page
+ * cache. Errors as page_map_load(); -ENOTSUP (logged) when some pages were
+ * left with a dump-side page server.
+ */
+int source_file_open(struct image_dir *dir, enum image_type type, uint64_t key,
+		     struct page_source **src);
+
+#endif
