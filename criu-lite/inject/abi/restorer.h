@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What restore tells the restorer (pie/restorer.c).
+ *
+ * The restorer is freestanding code that replaces a task's whole address
+ * space, so that all it needs lies in one area that both the old and the new
+ * layout leave free:
+ *
+ *	area_start                                             area_end
+ *	| blob | arguments and arrays | thread blocks | vdso stays here | sync |
+ *
+ * A thread block is the thread's stack for the restorer and its signal frame,
+ * from which rt_sigreturn loads the state it was dumped with. The last page
+ * range is the shared control block of the whole restore. Pointers are plain
+ * addresses: the area never moves. It is unmapped from outside when every
+ * thread has left it (inject/release.h).
+ *
+ * Descriptors that the restorer uses are service descriptors: all numbers from
+ * service_base up, closed by it at the end.
+ */
+#ifndef CRIU_LITE_INJECT_ABI_RESTORER_H
+#define CRIU_LITE_INJECT_ABI_RESTORER_H
+
+#include <stdint.h>
+
+/* Stages that the whole tree passes together, each opened by the coordinator. */
+enum restore_stage {
+	RESTORE_STAGE_FORK,	/* all tasks exist */
+	RESTORE_STAGE_FILES,	/* all descriptors are in place */
+	RESTORE_STAGE_MEMORY,	/* memory and threads are there; uffds are armed */
+	RESTORE_STAGE_CREDS,	/* all state is back; only the signal frame is left */
+	RESTORE_STAGE_COUNT,
+};
+
+/*
+ * The control block, in memory shared by the coordinator and all tasks.
+ * arrived[s] counts who reached the end of stage s; `open` is the highest
+ * stage that may be left, and a futex. Who fails first takes `claimed`, says
+ * what it was doing, and then sets `failed`: everyone leaves.
+ */
+struct restore_sync {
+	uint32_t open;			/* futex: stages below may be left */
+	uint32_t arrived[RESTORE_STAGE_COUNT];
+	uint32_t bell;			/* futex: rung at each arrival and failure */
+	uint32_t failed;
+	int32_t fail_pid;
+	int32_t fail_errno;		/* negative */
+	uint32_t fail_step;		/* enum restorer_step */
+	uint64_t fail_arg;		/* an address, an index, as the step has it */
+	uint32_t claimed;		/* the fail_* above have their writer */
+};
+
+/* One step of the restorer, so that an error has a name outside. */
+enum restorer_step {
+	RESTORER_STEP_TASK,		/* failed before the restorer, and said so itself */
+	RESTORER_STEP_VDSO,
+	RESTORER_STEP_UNMAP,
+	RESTORER_STEP_MAP,		/* arg: start of the VMA */
+	RESTORER_STEP_READ,		/* arg: address of the pages */
+	RESTORER_STEP_PROTECT,
+	RESTORER_STEP_ADVISE,
+	RESTORER_STEP_ARM,
+	RESTORER_STEP_MM_LAYOUT,
+	RESTORER_STEP_THREAD,		/* arg: tid */
+	RESTORER_STEP_SIGACTION,	/* arg: signal */
+	RESTORER_STEP_SIGNALS,
+	RESTORER_STEP_SIGALTSTACK,
+	RESTORER_STEP_ROBUST_LIST,
+	RESTORER_STEP_RSEQ,
+	RESTORER_STEP_SCHED,
+	RESTORER_STEP_TIMER,		/* arg: timer id */
+	RESTORER_STEP_RLIMIT,		/* arg: resource */
+	RESTORER_STEP_CREDS,
+	RESTORER_STEP_CLOSE,
+	RESTORER_STEP_PERSONALITY,
+	RESTORER_STEP_PRCTL,		/* arg: PR_* */
+	RESTORER_STEP_MEMBARRIER,	/* arg: MEMBARRIER_CMD_REGISTER_* */
+	RESTORER_STEP_PARENT,		/* who made the task ended */
+	RESTORER_STEP_COUNT,
+};
+
+/* A piece of the vdso or vvar: moved out of the way, and to its place at the end. */
+struct restorer_vdso_piece {
+	uint64_t from, len;
+	uint64_t park;			/* in the area */
+	uint64_t to;
+};
+
+enum restorer_vma_flags {
+	RESTORER_VMA_ARM = 1 << 0,	/* register with the userfaultfd, do not fill */
+};
+
+/* One mapping. prot while it is filled is prot | PROT_WRITE where reads follow. */
+struct restorer_vma {
+	uint64_t start, len;
+	uint64_t offset;		/* bytes */
+	uint64_t madv;			/* bit mask of 1 << MADV_x */
+	int32_t fd;			/* -1: anonymous */
+	uint32_t prot;
+	uint32_t flags;			/* MAP_*, without MAP_FIXED */
+	uint32_t how;			/* enum restorer_vma_flags */
+};
+
+/* Page content to read into a private mapping. */
+struct restorer_read {
+	uint64_t addr, len;
+	uint64_t offset;		/* in the file */
+	int32_t fd;
+	int32_t pad;
+};
+
+/* A range that faults on any access (MADV_GUARD_INSTALL), whatever is mapped there. */
+struct restorer_guard {
+	uint64_t start, len;
+};
+
+struct restorer_mm {
+	struct restorer_vma *vmas;	/* ascending, disjoint */
+	uint64_t n_vmas;
+	struct restorer_read *reads;	/* ascending */
+	uint64_t n_reads;
+	struct restorer_guard *guards;	/* installed after the last mprotect and madvise */
+	uint64_t n_guards;
+	struct restorer_vdso_piece *vdso;
+	uint64_t n_vdso;
+	uint64_t task_size;		/* end of user address space */
+	/* struct prctl_mm_map, by value (linux/prctl.h). */
+	uint64_t layout[11];		/* start_code .. env_end, in its order */
+	uint64_t *auxv;
+	uint32_t auxv_size;		/* bytes */
+	int32_t exe_fd;
+	int32_t uffd;			/* -1: nothing is armed */
+	int32_t thp_disabled;
+};
+
+/* A kernel struct sigaction as rt_sigaction takes it, for signal index + 1. */
+struct restorer_sigaction {
+	uint64_t handler, flags, restorer, mask;
+};
+
+struct restorer_timer {
+	int32_t id;
+	int32_t clock;
+	int32_t notify, signo;
+	uint64_t value;			/* sigev_value */
+	int32_t tid;			/* SIGEV_THREAD_ID */
+	int32_t pad;
+	uint64_t it_interval[2], it_value[2];	/* s, ns */
+};
+
+struct restorer_creds {
+	uint32_t uid[4];		/* real, effective, saved, fs */
+	uint32_t gid[4];
+	uint32_t *groups;
+	uint64_t n_groups;
+	uint64_t cap_inh, cap_prm, cap_eff, cap_bnd, cap_amb;
+	uint32_t secbits;
+	uint32_t no_new_privs;
+	uint32_t last_cap;		/* the kernel's */
+	uint32_t pad;
+};
+
+struct restorer_thread {
+	int32_t tid;
+	uint32_t pdeath_sig;
+	uint64_t stack_top;		/* of the restorer's own stack, 16-aligned */
+	uint64_t sigframe;		/* the address that rsp has for rt_sigreturn */
+	uint64_t clear_tid_addr;
+	uint64_t robust_list, robust_len;
+	uint64_t fs_base, gs_base;
+	uint64_t rseq_addr;
+	uint32_t rseq_len, rseq_sig;
+	uint64_t sas_sp, sas_size;
+	uint32_t sas_flags;
+	uint32_t sched_policy, sched_prio;
+	int32_t sched_nice;
+	char comm[16];
+	void *siginfos;			/* n x 128 bytes, queued to this thread */
+	uint64_t n_siginfos;
+	struct restorer_creds creds;
+	struct restorer_args *args;
+};
+
+struct restorer_args {
+	struct restore_sync *sync;
+	uint64_t area_start, area_end;
+	uint64_t heap_next, heap_end;		/* what restorer_alloc() hands out */
+	struct restorer_mm mm;
+	struct restorer_thread *threads;	/* element 0 is the leader */
+	uint64_t n_threads;
+	struct restorer_sigaction *sigactions;	/* 64; NULL: shared with the parent */
+	void *siginfos;				/* queued to the process */
+	uint64_t n_siginfos;
+	uint64_t itimers[3][4];		/* interval s, us; value s, us */
+	struct restorer_timer *timers;
+	uint64_t n_timers;
+	uint64_t rlimits[16][2];		/* cur, max */
+	uint32_t n_rlimits;
+	int32_t dumpable;			/* PR_SET_DUMPABLE, or 2: fs.suid_dumpable is 2 */
+	uint32_t personality;
+	uint32_t child_subreaper;
+	uint32_t membarrier;			/* registrations to repeat */
+	uint32_t service_base;			/* descriptors from here up are closed */
+	uint32_t close_service;			/* 0: another task shares the table and closes */
+	uint32_t tasks_wait;			/* scratch: threads that are ready (futex) */
+	uint32_t timer_restore_ids;		/* the kernel has PR_TIMER_CREATE_RESTORE_IDS */
+	int32_t maker;				/* scratch: the parent at the start */
+};
+
+#endif

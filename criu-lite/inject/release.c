@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Letting a restored tree go.
+ *
+ * A thread can't unmap the code it runs, nor leave the restorer at a moment
+ * that nobody else has a say in. So all are traced:
+ *
+ *	seize		every thread waits on the gate and is stopped there
+ *	open the gate	each makes its rt_sigreturn and is stopped behind it: it
+ *			has its registers and mask, and has run nothing of its own
+ *	unmap		one thread of each task borrows the call instruction of its
+ *			rt_sigreturn for a munmap() that takes this very code away;
+ *			it is stopped before it could notice
+ *	detach		all of them, when all came so far
+ *
+ * Until then every thread dies with us (PTRACE_O_EXITKILL): no half of a tree
+ * goes on. What a signal would do to a task waits until it is detached:
+ * the restorer has all of them blocked, the borrowed call blocks them again.
+ */
+#include "inject/release.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "inject/abi/restorer.h"
+#include "inject/stop.h"
+#include "inject/tracee.h"
+#include "util/cleanup.h"
+#include "util/log.h"
+
+/* The length of the call instruction. */
+#define SYSCALL_INSN_LEN 2
+#define FLAGS_TRAP 0x100		/* single step: of the thread's own code only */
+
+#define TRACE_OPTIONS (PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL)
+
+/* A thread and where its call instruction is. */
+struct leaver {
+	const struct release_task *task;
+	struct tracee tracee;
+	uint64_t insn;
+};
+
+/* The only error that is not logged where it comes from. */
+static int ended(const struct leaver *l, int err)
+{
+	if (err == -ESRCH)
+		return log_errno(err, "pid %d: thread %d ended before it was released",
+				 l->task->pid, l->tracee.tid);
+	return err;
+}
+
+static int seize(struct leaver *leavers, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct leaver *l = &leavers[i];
+		int r = tracee_seize(l->task->pid, l->tracee.tid, &l->tracee);
+
+		if (r == -EPERM)
+			return log_errno(r, "pid %d: cannot trace thread %d", l->task->pid,
+					 l->tracee.tid);
+		if (r < 0)
+			return ended(l, r);
+	}
+	for (size_t i = 0; i < n; i++) {
+		int r = stop_wait(&leavers[i].tracee, STOP_RUN_CONT, STOP_INTERRUPT, NULL);
+
+		if (r >= 0)
+			r = stop_set_options(&leavers[i].tracee, TRACE_OPTIONS);
+		if (r < 0)
+			return ended(&leavers[i], r);
+	}
+	return 0;
+}
+
+static void open_gate(struct restore_sync *sync)
+{
+	__atomic_store_n(&sync->open, RESTORE_STAGE_CREDS + 1, __ATOMIC_SEQ_CST);
+	syscall(SYS_futex, &sync->open, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+/* In a stop of a system call: whether it is on its way into @nr. */
+static int enters(struct leaver *l, long nr, bool *yes)
+{
+	struct __ptrace_syscall_info info = {};
+
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, l->tracee.tid, sizeof(info), &info) < 0) {
+		if (errno == ESRCH)
+			return -ESRCH;
+		return log_errno(-errno, "thread %d: cannot see its system call", l->tracee.tid);
+	}
+	*yes = info.op == PTRACE_SYSCALL_INFO_ENTRY && (long)info.entry.nr == nr;
+	if (*yes)
+		l->insn = info.instruction_pointer - SYSCALL_INSN_LEN;
+	return 0;
+}
+
+/* It runs; goes on until its rt_sigreturn is over. */
+static int leave_restorer(struct leaver *l)
+{
+	bool leaving = false;
+	int r;
+
+	r = stop_wait(&l->tracee, STOP_RUN_SYSCALL, STOP_SYSCALL, NULL);
+	if (r >= 0)
+		r = enters(l, SYS_rt_sigreturn, &leaving);
+	while (r >= 0 && !leaving) {
+		r = stop_run_to(&l->tracee, STOP_RUN_SYSCALL, STOP_SYSCALL, NULL);
+		if (r >= 0)
+			r = enters(l, SYS_rt_sigreturn, &leaving);
+	}
+	return r < 0 ? r : stop_run_to(&l->tracee, STOP_RUN_SYSCALL, STOP_SYSCALL, NULL);
+}
+
+static int leave_all(struct leaver *leavers, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		int r = stop_resume(&leavers[i].tracee, STOP_RUN_SYSCALL);
+
+		if (r < 0)
+			return ended(&leavers[i], r);
+	}
+	for (size_t i = 0; i < n; i++) {
+		int r = leave_restorer(&leavers[i]);
+
+		if (r < 0)
+			return ended(&leavers[i], r);
+	}
+	return 0;
+}
+
+/* In and out of munmap(). The thread stands behind a system call; so it does afterwards. */
+static int borrow_call(struct leaver *l, const struct user_regs_struct *own)
+{
+	struct user_regs_struct regs = *own;
+	int r;
+
+	regs.rip = l->insn;
+	regs.orig_rax = -1;
+	regs.rax = SYS_munmap;
+	regs.rdi = l->task->area_start;
+	regs.rsi = l->task->area_end - l->task->area_start;
+	regs.eflags &= ~FLAGS_TRAP;
+	r = stop_set_regs(&l->tracee, &regs);
+	if (r >= 0)
+		r = stop_run_to(&l->tracee, STOP_RUN_SYSCALL, STOP_SYSCALL, NULL);
+	if (r >= 0)
+		r = stop_run_to(&l->tracee, STOP_RUN_SYSCALL, STOP_SYSCALL, NULL);
+	if (r >= 0)
+		r = stop_get_regs(&l->tracee, &regs);
+	if (r >= 0 && regs.rax)
+		return log_errno((int)regs.rax, "pid %d: cannot unmap the restorer",
+				 l->task->pid);
+	return r;
+}
+
+static int unmap_area(struct leaver *l)
+{
+	struct user_regs_struct own;
+	uint64_t mask;
+	int r;
+
+	r = stop_get_regs(&l->tracee, &own);
+	if (r >= 0)
+		r = stop_get_mask(&l->tracee, &mask);
+	if (r >= 0)
+		r = stop_set_mask(&l->tracee, UINT64_MAX);
+	if (r >= 0)
+		r = borrow_call(l, &own);
+	if (r >= 0)
+		r = stop_set_regs(&l->tracee, &own);
+	if (r >= 0)
+		r = stop_set_mask(&l->tracee, mask);
+	return r < 0 ? ended(l, r) : 0;
+}
+
+static bool is_leader(const struct leaver *l)
+{
+	return l->tracee.tid == l->task->tids[0];
+}
+
+/*
+ * A stop signal that is there when the first thread goes on stops them all
+ * before any runs an instruction.
+ */
+static int send_stops(const struct release_task *tasks, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (tasks[i].stop && kill(tasks[i].pid, SIGSTOP) < 0)
+			return log_errno(-errno, "pid %d: cannot stop it", tasks[i].pid);
+	return 0;
+}
+
+/* From the first one on there is no way back, and a task that ends does so by itself. */
+static int detach_all(struct leaver *leavers, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		int r = stop_set_options(&leavers[i].tracee, 0);
+
+		if (r < 0)
+			return ended(&leavers[i], r);
+	}
+	for (size_t i = 0; i < n; i++)
+		tracee_fini(&leavers[i].tracee);
+	return 0;
+}
+
+static size_t count_threads(const struct release_task *tasks, size_t n)
+{
+	size_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += tasks[i].n_tids;
+	return sum;
+}
+
+int release_tree(const struct release_task *tasks, size_t n, struct restore_sync *sync)
+{
+	size_t n_leavers = count_threads(tasks, n), k = 0;
+	_cleanup_free_ struct leaver *leavers = calloc(n_leavers + 1, sizeof(*leavers));
+	int r;
+
+	if (!leavers)
+		return log_errno(-ENOMEM, "cannot release the tree");
+	for (size_t i = 0; i < n; i++) {
+		for (size_t j = 0; j < tasks[i].n_tids; j++, k++) {
+			leavers[k].task = &tasks[i];
+			leavers[k].tracee.tid = tasks[i].tids[j];
+		}
+	}
+	r = seize(leavers, n_leavers);
+	if (r < 0)
+		return r;
+	open_gate(sync);
+	r = leave_all(leavers, n_leavers);
+	for (size_t i = 0; r >= 0 && i < n_leavers; i++)
+		if (is_leader(&leavers[i]))
+			r = unmap_area(&leavers[i]);
+	if (r >= 0)
+		r = send_stops(tasks, n);
+	return r < 0 ? r : detach_all(leavers, n_leavers);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The end of a restore: all threads of the tree leave the restorer at once,
+ * and nothing of it stays in their memory.
+ */
+#ifndef CRIU_LITE_INJECT_RELEASE_H
+#define CRIU_LITE_INJECT_RELEASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct restore_sync;
+
+struct release_task {
+	int pid;
+	int *tids;			/* the leader first */
+	size_t n_tids;
+	uint64_t area_start, area_end;	/* the restorer's, to be unmapped */
+	bool stop;			/* found stopped by SIGSTOP, before its first instruction */
+};
+
+/*
+ * Lets the @n tasks go on in their restored state. All their threads have
+ * arrived at RESTORE_STAGE_CREDS of @sync and wait; opens that stage. Returns 0
+ * when every task is on its own, or -errno (logged) with the tree still in our
+ * hands: the caller kills it. Should we die meanwhile, the kernel does.
+ */
+int release_tree(const struct release_task *tasks, size_t n, struct restore_sync *sync);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Victims for the tests of inject/: tasks that do one thing in threads, check
+ * it themselves and count it, and notice any difference.
+ */
+#ifndef CRIU_LITE_INJECT_TEST_VICTIM_H
+#define CRIU_LITE_INJECT_TEST_VICTIM_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#define VICTIM_THREADS_MAX 32
+
+/* What one thread of a victim does; 0 on success, a line number when it is not as it should be. */
+typedef int (*victim_work)(void);
+
+/* Computes in all general and vector registers, with the flags. */
+int victim_registers(void);
+/* Sleeps in nanosleep, clock_nanosleep, poll, futex and pselect: none may fail. */
+int victim_sleep(void);
+/* Waits in read() for a byte that never comes, until a signal without SA_RESTART. */
+int victim_read_until_signal(void);
+/* The same with SA_RESTART: a byte comes from the handler. */
+int victim_read_restarted(void);
+/* Waits for a signal in sigsuspend() and ppoll(). */
+int victim_sigsuspend(void);
+/*
+ * Waits in epoll_wait() and sigwaitinfo(), which fail with EINTR by the mere
+ * stop. Not for a dumper that is killed before it has set that right.
+ */
+int victim_plain_eintr(void);
+
+/* Shared with the test. */
+struct victim_shared {
+	uint32_t stop;
+	uint32_t ready;				/* threads that have begun */
+	struct {
+		uint64_t rounds;		/* done and right */
+		int32_t error;			/* line, 0: none */
+		int32_t tid;
+	} threads[VICTIM_THREADS_MAX];
+	uint64_t ticks;				/* of the storm */
+	uint64_t page;				/* an address with known content, 16 pages */
+	uint64_t hidden;			/* the same with PROT_NONE */
+};
+
+struct victim {
+	pid_t pid;
+	int n_threads;
+	struct victim_shared *shared;
+	char *state;				/* of victim_state() at the start */
+};
+
+enum victim_flags {
+	VICTIM_STORM = 1 << 0,			/* SIGALRM every millisecond, on an alternate stack */
+};
+
+/* A victim with a thread for each of @work; returns when all have begun. */
+void victim_start(struct victim *v, const victim_work *work, int n, unsigned int flags);
+void victim_end(struct victim *v);
+
+/* Its maps, descriptors, masks, thread names and so on, as text that the caller frees. */
+char *victim_state(const struct victim *v);
+/* Waits until each thread has done more; all is right and as it was at the start. */
+void victim_check(const struct victim *v);
+
+/* Byte @i of page and hidden. */
+static inline uint8_t victim_byte(uint64_t i)
+{
+	return i * 7 + i / 4096;
+}
+
+#define VICTIM_PAGES 16
+
+#endif

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A restored thread: all but its registers and signal mask, which the signal
+ * frame brings, and its credentials (restorer_creds.c).
+ *
+ * Robust list, rseq area and the word that the kernel clears at the thread's
+ * end are addresses that the kernel remembers: a new thread has none of them,
+ * and the leader none either, since its maker's have been withdrawn.
+ */
+#include "pie/restorer.h"
+
+#include <asm/signal.h>
+#include <linux/prctl.h>
+#include <linux/resource.h>
+
+#include "pie/arch/x86_64/restorer-thread.h"
+#include "pie/syscall.h"
+
+void restorer_start_threads(struct restorer_args *args, void (*main)(struct restorer_thread *))
+{
+	for (uint64_t i = 1; i < args->n_threads; i++) {
+		struct restorer_thread *th = &args->threads[i];
+		int32_t tid = th->tid;
+		struct clone_args clone = {
+			.flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
+				 CLONE_THREAD | CLONE_SYSVSEM,
+			/* All below the top: the kernel only adds the two. */
+			.stack = args->area_start,
+			.stack_size = th->stack_top - args->area_start,
+			.set_tid = (uintptr_t)&tid,
+			.set_tid_size = 1,
+		};
+
+		restorer_must(args, RESTORER_STEP_THREAD, arch_clone_thread(&clone, main, th),
+			      th->tid);
+	}
+}
+
+static void set_sigaltstack(const struct restorer_thread *th)
+{
+	const stack_t sas = {
+		.ss_sp = (void *)th->sas_sp,
+		.ss_size = th->sas_size,
+		.ss_flags = th->sas_flags,
+	};
+
+	restorer_must(th->args, RESTORER_STEP_SIGALTSTACK, pie_call(sigaltstack, &sas, 0),
+		      th->sas_sp);
+}
+
+static void register_addresses(const struct restorer_thread *th)
+{
+	pie_call(set_tid_address, th->clear_tid_addr);
+	if (th->robust_len)
+		restorer_must(th->args, RESTORER_STEP_ROBUST_LIST,
+			      pie_call(set_robust_list, th->robust_list, th->robust_len),
+			      th->robust_list);
+	if (th->rseq_len)
+		restorer_must(th->args, RESTORER_STEP_RSEQ,
+			      pie_call(rseq, th->rseq_addr, th->rseq_len, 0, th->rseq_sig),
+			      th->rseq_addr);
+}
+
+/* The nice value first: a thread of a real-time policy keeps it for later. */
+static void set_sched(const struct restorer_thread *th)
+{
+	const int priority = th->sched_prio;
+
+	restorer_must(th->args, RESTORER_STEP_SCHED,
+		      pie_call(setpriority, PRIO_PROCESS, 0, th->sched_nice), th->tid);
+	restorer_must(th->args, RESTORER_STEP_SCHED,
+		      pie_call(sched_setscheduler, 0, th->sched_policy, &priority), th->tid);
+}
+
+/* To itself a thread may send anything, also what only the kernel sends. */
+static void queue_signals(const struct restorer_thread *th)
+{
+	const char *info = th->siginfos;
+
+	for (uint64_t i = 0; i < th->n_siginfos; i++, info += 128)
+		restorer_must(th->args, RESTORER_STEP_SIGNALS,
+			      pie_call(rt_tgsigqueueinfo, th->args->threads[0].tid, th->tid,
+				       *(const int32_t *)info, info), *(const int32_t *)info);
+}
+
+void restorer_thread_state(struct restorer_thread *th)
+{
+	restorer_must(th->args, RESTORER_STEP_THREAD, arch_set_bases(th), th->tid);
+	register_addresses(th);
+	set_sigaltstack(th);
+	restorer_must(th->args, RESTORER_STEP_PRCTL,
+		      pie_call(prctl, PR_SET_NAME, th->comm, 0, 0, 0), PR_SET_NAME);
+	set_sched(th);
+	queue_signals(th);
+}
+
+void restorer_sigreturn(const struct restorer_thread *th)
+{
+	arch_sigreturn(th->sigframe);
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Timers of a restored process and the signals queued to it.
+ *
+ * A POSIX timer's id is the process's handle for it and must be the old one.
+ * Since Linux 6.15 a process can ask for an id; before, ids were counted up
+ * for each process, so that a timer is made and deleted until its turn comes.
+ *
+ * All times are what was left at the dump, and start now. A timer that ran out
+ * in the meantime (value 0, with an interval) begins a new interval.
+ */
+#include "pie/restorer.h"
+
+#include <asm/signal.h>
+#include <errno.h>
+#include <linux/prctl.h>
+#include <linux/time_types.h>
+
+#include "pie/syscall.h"
+
+/* Newer than the headers of some distributions. */
+enum {
+	TIMER_RESTORE_IDS = 77,		/* PR_TIMER_CREATE_RESTORE_IDS, Linux 6.15 */
+	TIMER_RESTORE_IDS_OFF = 0,
+	TIMER_RESTORE_IDS_ON = 1,
+};
+
+/* More tries than this find no id: some 100 ms. */
+#define MAX_TRIES 1000000
+
+/* struct sigevent as the kernel reads it (sigevent(7)): 64 bytes. */
+struct timer_event {
+	uint64_t value;
+	int32_t signo, notify, tid;
+	int32_t pad[11];
+};
+
+void restorer_signals(struct restorer_args *args)
+{
+	const char *info = args->siginfos;
+
+	for (uint64_t i = 0; i < args->n_siginfos; i++, info += 128)
+		restorer_must(args, RESTORER_STEP_SIGNALS,
+			      pie_call(rt_sigqueueinfo, args->threads[0].tid,
+				       *(const int32_t *)info, info), *(const int32_t *)info);
+}
+
+static void set_itimers(struct restorer_args *args)
+{
+	for (int which = 0; which < 3; which++)
+		restorer_must(args, RESTORER_STEP_TIMER,
+			      pie_call(setitimer, which, args->itimers[which], 0), which);
+}
+
+static long try_timer(const struct restorer_timer *t, int32_t *id)
+{
+	struct timer_event event = {
+		.value = t->value,
+		.signo = t->signo,
+		.notify = t->notify,
+		.tid = t->tid,
+	};
+
+	return pie_call(timer_create, t->clock, &event, id);
+}
+
+/* Ids ascend in the list, as the kernel counts. */
+static void count_up_to(struct restorer_args *args, const struct restorer_timer *t)
+{
+	for (int i = 0; i < MAX_TRIES; i++) {
+		int32_t id;
+
+		restorer_must(args, RESTORER_STEP_TIMER, try_timer(t, &id), t->id);
+		if (id == t->id)
+			return;
+		pie_call(timer_delete, id);
+	}
+	restorer_fail(args, RESTORER_STEP_TIMER, -EBUSY, t->id);
+}
+
+static void make_timer(struct restorer_args *args, const struct restorer_timer *t)
+{
+	int32_t id = t->id;
+
+	if (!args->timer_restore_ids) {
+		count_up_to(args, t);
+		return;
+	}
+	restorer_must(args, RESTORER_STEP_TIMER, try_timer(t, &id), t->id);
+	if (id != t->id)
+		restorer_fail(args, RESTORER_STEP_TIMER, -EBUSY, t->id);
+}
+
+static void restore_ids(struct restorer_args *args, int mode)
+{
+	if (args->timer_restore_ids)
+		restorer_must(args, RESTORER_STEP_PRCTL,
+			      pie_call(prctl, TIMER_RESTORE_IDS, mode, 0, 0, 0),
+			      TIMER_RESTORE_IDS);
+}
+
+static void start_timer(struct restorer_args *args, const struct restorer_timer *t)
+{
+	const struct __kernel_itimerspec spec = {
+		.it_interval = { t->it_interval[0], t->it_interval[1] },
+		.it_value = { t->it_value[0], t->it_value[1] },
+	};
+
+	restorer_must(args, RESTORER_STEP_TIMER, pie_call(timer_settime, t->id, 0, &spec, 0),
+		      t->id);
+}
+
+void restorer_timers(struct restorer_args *args)
+{
+	set_itimers(args);
+	if (!args->n_timers)
+		return;
+	restore_ids(args, TIMER_RESTORE_IDS_ON);
+	for (uint64_t i = 0; i < args->n_timers; i++)
+		make_timer(args, &args->timers[i]);
+	restore_ids(args, TIMER_RESTORE_IDS_OFF);
+	for (uint64_t i = 0; i < args->n_timers; i++)
+		start_timer(args, &args->timers[i]);
+}
