@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the user asked for: filled once by the front, const for all others. */
+#ifndef CRIU_LITE_CORE_OPTIONS_H
+#define CRIU_LITE_CORE_OPTIONS_H
+
+#include <stdbool.h>
+
+struct options {
+	int pid;			/* -t: the root of the tree to dump */
+	const char *images_dir;		/* -D */
+	const char *work_dir;		/* -W; the images directory when absent */
+	const char *log_file;		/* -o */
+	const char *config;
+	bool no_default_config;
+	int verbosity;			/* -v: 0 errors only, 2 default, 4 everything */
+	const char *pidfile;
+	int status_fd;			/* -1: none */
+	bool leave_running;
+	bool leave_stopped;
+	bool shell_job;
+	bool detach;			/* restore -d */
+	bool lazy_pages;
+	bool all;			/* check --all */
+	const char *feature;		/* check --feature */
+	/* What follows the options: the object of the command. */
+	char **args;
+	int n_args;
+};
+
+#endif

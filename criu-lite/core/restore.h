@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The context of one restore.
+ *
+ * It is filled from the images before any task runs; every restored task has
+ * a copy of it by fork, and changes to the copy stay its own. What tasks
+ * share at run time is the control block (inject/abi/restorer.h) and the
+ * service descriptors: descriptors from service_base up, opened by the root
+ * task before it makes its children and so at the same number in every task.
+ */
+#ifndef CRIU_LITE_CORE_RESTORE_H
+#define CRIU_LITE_CORE_RESTORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/kind.h"
+#include "core/task.h"
+#include "images/inventory.pb-c.h"
+
+struct arena;
+struct image_dir;
+struct kernel_features;
+struct mapped_files;
+struct memfd_inode;
+struct options;
+struct page_map;
+struct proc_maps;
+struct restore_sync;
+struct stats_clock;
+
+
+/* One open file of the images. */
+struct file {
+	uint32_t id;
+	FdTypes type;
+	FileEntry *entry;
+	const struct file_kind *kind;
+	int fd;				/* service descriptor; -1 until opened */
+	struct task *owner;		/* the first task that has it in its table */
+	int owner_fd;
+	const FownEntry *fown;		/* who gets its signals; NULL: nobody */
+	uint32_t flags;			/* of the open file, as its member has them */
+	/*
+	 * Only says where a FIFO or terminal is: that one opens it. Set by the
+	 * kind that uses it; such a file has no descriptor of its own.
+	 */
+	bool path_only;
+	void *data;			/* the kind's own, from its load() or collect() */
+};
+
+/* How a task comes into being (engine/plan.c). */
+struct task_birth {
+	/* Made before its parent calls setsid(), so that it keeps the older session. */
+	bool before_setsid;
+	/* The session it is made in; -1: whichever. 0: the one from outside. */
+	int session;
+};
+
+/* Where a task put its restorer: the coordinator unmaps it at the end. */
+struct restore_area {
+	uint64_t start, end;
+};
+
+/* What only a restore knows of a task. */
+struct task_restore {
+	struct task_birth birth;
+	int pidfd;
+	struct page_map *pages;		/* pagemap-PID; NULL: zombie or helper */
+	int pages_fd;			/* pages-N, a service descriptor */
+	size_t n_reads;			/* what memory_restore_load() planned */
+	int uffd;			/* service descriptor; -1: not lazy */
+	struct restore_area *area;	/* shared with the task, which fills it in */
+};
+
+struct restore {
+	const struct options *opts;
+	const struct kernel_features *features;
+	const struct kind_table *kinds;
+	struct arena *arena;
+	struct image_dir *images;
+	InventoryEntry *inventory;
+	struct task_list tasks;		/* parents first; helpers too */
+	struct file *files;		/* ascending by (id, type) */
+	size_t n_files;
+	struct proc_maps *own_maps;	/* our mappings, which every task begins with */
+	struct mapped_files *mapped;	/* kinds/mm/vma.c */
+	struct memfd_inode *memfds;	/* kinds/mm/memfd.c */
+	struct restore_sync *sync;
+	int sync_fd;			/* memfd behind sync, a service descriptor */
+	int handoff;			/* socket to the lazy-pages server, or -1 */
+	int service_base;
+	int next_service;
+	uint64_t pages_restored;	/* eagerly */
+	struct stats_clock *clock;	/* engine/stats.h */
+};
+
+struct file *restore_file_find(const struct restore *r, FdTypes type, uint32_t id);
+/* As above, but a file that is not there is an error: "OWNER ID: names no TYPE ID". */
+struct file *restore_file_need(const struct restore *r, FdTypes type, uint32_t id,
+			       const char *owner, uint32_t owner_id);
+
+/*
+ * Moves @fd to a service number and closes @fd. Owned by the restore.
+ * Returns the new descriptor or -errno.
+ */
+int restore_service_fd(struct restore *r, int fd);
+/* Gives an opened file its descriptor, moved to a service number. 0 or -errno. */
+int restore_file_set_fd(struct restore *r, struct file *file, int fd);
+
+/*
+ * Memory in the restorer's area, zeroed, 16-aligned, at its final address.
+ * NULL when the area is full (logged): the engine sized it too small.
+ */
+void *restorer_alloc(struct restorer_args *args, uint64_t size);
+
+#endif
