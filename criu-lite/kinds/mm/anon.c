@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Private anonymous memory: what malloc, the heap, stacks and most else is.
+ *
+ * Saved: every page that is there and is not the shared zero page; a page with
+ * no entry reads as zeros again. What the mapping was made with (GROWSDOWN,
+ * NORESERVE, LOCKED, DROPPABLE) and was advised comes back from the flags;
+ * content of pages behind PROT_NONE is content like any other.
+ *
+ * Stacks: the recorded start is what /proc shows. Kernels that hid a guard page
+ * below a stack there are older than any that has clone3().
+ *
+ * The names that PR_SET_VMA_ANON_NAME gives ("[anon:NAME]") are labels for
+ * people. The image has no room for them and they are not restored; the log
+ * says so.
+ */
+#include "kinds/mm/kinds.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "core/task.h"
+#include "image/vma.h"
+#include "inject/abi/restorer.h"
+#include "kinds/mm/vma.h"
+#include "sys/proc_maps.h"
+#include "util/log.h"
+
+static bool anon_probe(const struct proc_vma *vma)
+{
+	if (vma->ino || vma->shared)
+		return false;
+	return !vma->name || vma_is_named(vma, "[heap]") || vma_name_begins(vma, "[stack") ||
+	       vma_name_begins(vma, "[anon:");
+}
+
+static int anon_dump(struct dump *d, struct task *t, const struct proc_vma *vma, VmaEntry *entry)
+{
+	entry->status = VMA_REGULAR | VMA_ANON_PRIVATE;
+	if (vma_is_named(vma, "[heap]"))
+		entry->status |= VMA_HEAP;
+	if (vma_name_begins(vma, "[anon:"))
+		log_info("pid %d: mapping %lx-%lx: its label %s is not kept", t->pid,
+			 (unsigned long)vma->start, (unsigned long)vma->end, vma->name);
+	entry->flags |= MAP_ANONYMOUS;
+	/* /proc shows 0, whatever the kernel counts. */
+	entry->pgoff = 0;
+	return 0;
+}
+
+static int anon_check(struct restore *r, struct task *t, const VmaEntry *entry)
+{
+	if (!(entry->flags & MAP_PRIVATE) || entry->flags & MAP_SHARED)
+		return log_errno(-EINVAL, "mm-%d: VMA %#lx: private anonymous, but its flags are "
+				 "%#x", t->pid, (unsigned long)entry->start, entry->flags);
+	return vma_check(t, entry);
+}
+
+static int anon_plan(struct restore *r, struct task *t, const VmaEntry *entry,
+		     struct restorer_vma *vma)
+{
+	vma->fd = -1;
+	vma->flags |= MAP_ANONYMOUS;
+	vma->offset = 0;
+	return 0;
+}
+
+const struct vma_kind vma_anon_kind = {
+	.name = "anonymous memory",
+	.proto = "vma.proto",
+	.test = "mm/anon-private",
+	.status = VMA_REGULAR | VMA_ANON_PRIVATE,
+	.status_mask = VMA_CLASS_MASK,
+	.pages = VMA_PAGES_ANON,
+	.probe = anon_probe,
+	.dump = anon_dump,
+	.check = anon_check,
+	.plan = anon_plan,
+};

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Registers of each thread: general, FPU and SIMD, segment bases, and the word
+ * that the kernel clears when the thread ends.
+ *
+ * A thread goes on from a signal frame: rt_sigreturn(2) loads its registers,
+ * its signal mask and its alternate stack in one step, the last one of a
+ * restore. The bases of fs and gs are no part of a frame: the restorer sets
+ * them. What the processor here can't hold is refused before any task runs.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "core/dump.h"
+#include "core/kind.h"
+#include "core/restore.h"
+#include "inject/abi/restorer.h"
+#include "inject/arch/x86_64/sigframe.h"
+#include "inject/session.h"
+#include "inject/tracee.h"
+#include "kinds/task/kinds.h"
+#include "util/cleanup.h"
+
+static int regs_dump_thread(struct dump *d, struct task *t, struct thread *th)
+{
+	const struct tracee *tracee = th->dump ? th->dump->tracee : NULL;
+	_cleanup_free_ void *xstate = NULL;
+	size_t len;
+	int r;
+
+	if (!task_is_live(t))
+		return 0;
+	r = tracee_xstate(tracee, &xstate, &len);
+	if (r < 0)
+		return r;
+	r = sigframe_dump(d->arena, th->tid, &tracee->regs, SIGFRAME_SIGNAL_NONE, xstate, len,
+			  th->core);
+	if (r < 0)
+		return r;
+	th->core->thread_info->clear_tid_addr = th->dump->facts->clear_tid_addr;
+	return 0;
+}
+
+static int regs_check(struct restore *r, struct task *t)
+{
+	for (size_t i = 0; i < t->n_threads; i++) {
+		int ret = sigframe_check(t->threads[i].tid, t->threads[i].core);
+
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+/* The frame brings the mask; the leader's stands in the task's own part. */
+static uint64_t mask_of(const struct thread *th)
+{
+	if (th->core->tc)
+		return th->core->tc->blk_sigset;
+	return th->core->thread_core->has_blk_sigset ? th->core->thread_core->blk_sigset : 0;
+}
+
+static stack_t signal_stack_of(const struct thread *th)
+{
+	const ThreadSasEntry *sas = th->core->thread_core->sas;
+
+	if (!sas || sas->ss_flags & SS_DISABLE)
+		return (stack_t){ .ss_flags = SS_DISABLE };
+	return (stack_t){
+		.ss_sp = (void *)sas->ss_sp,
+		.ss_size = sas->ss_size,
+		.ss_flags = sas->ss_flags & ~SS_ONSTACK,
+	};
+}
+
+static int regs_plan_thread(struct restore *r, struct task *t, struct thread *th,
+			    struct restorer_thread *args)
+{
+	const ThreadInfoX86 *info = th->core->thread_info;
+	const stack_t sas = signal_stack_of(th);
+	void *room = restorer_alloc(args->args, SIGFRAME_ROOM);
+
+	if (!room)
+		return -ENOMEM;
+	args->sigframe = sigframe_build(th->core, mask_of(th), &sas, room);
+	args->clear_tid_addr = info->clear_tid_addr;
+	args->fs_base = info->gpregs->fs_base;
+	args->gs_base = info->gpregs->gs_base;
+	return 0;
+}
+
+const struct task_kind task_regs_kind = {
+	.name = "registers",
+	.test = "task/registers",
+	.dump_thread = regs_dump_thread,
+	.check = regs_check,
+	.plan_thread = regs_plan_thread,
+};

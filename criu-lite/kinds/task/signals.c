@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Signals: what the task does on each, which ones a thread blocks, and those
+ * that are queued and not delivered yet, to the process or to one thread.
+ *
+ * Queued signals are kept as the kernel has them, sender and value included,
+ * in their order; they are queued again when every thread blocks everything,
+ * so that even those which would be ignored stay until the mask is loaded.
+ * The mask itself comes with the registers (kinds/task/regs.c).
+ *
+ * SIGKILL and SIGSTOP have no action that could be set, so that the image has
+ * 62. Queued they are refused: neither can be blocked until the task runs.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "core/dump.h"
+#include "core/kind.h"
+#include "core/restore.h"
+#include "inject/abi/restorer.h"
+#include "inject/session.h"
+#include "inject/tracee.h"
+#include "kinds/task/kinds.h"
+#include "util/arena.h"
+#include "util/cleanup.h"
+#include "util/log.h"
+
+#define N_SIGNALS PARASITE_NSIG
+/* Without SIGKILL and SIGSTOP. */
+#define N_ACTIONS (N_SIGNALS - 2)
+
+_Static_assert(sizeof(siginfo_t) == 128, "the image has it as the kernel has it");
+
+static bool has_action(int sig)
+{
+	return sig != SIGKILL && sig != SIGSTOP;
+}
+
+static void dump_actions(struct dump *d, const struct parasite_sigaction *actions,
+			 TaskCoreEntry *tc)
+{
+	tc->sigactions = arena_new_array(d->arena, SaEntry *, N_ACTIONS);
+	for (int sig = 1; sig <= N_SIGNALS; sig++) {
+		const struct parasite_sigaction *action = &actions[sig - 1];
+		SaEntry *sa;
+
+		if (!has_action(sig))
+			continue;
+		sa = arena_message(d->arena, SaEntry, sa_entry__init);
+		sa->sigaction = action->handler;
+		sa->flags = action->flags;
+		sa->restorer = action->restorer;
+		sa->mask = action->mask;
+		tc->sigactions[tc->n_sigactions++] = sa;
+	}
+}
+
+static int dump_queue(struct dump *d, const struct thread *th, bool shared,
+		      SignalQueueEntry **out)
+{
+	SignalQueueEntry *queue = arena_message(d->arena, SignalQueueEntry,
+						signal_queue_entry__init);
+	_cleanup_free_ siginfo_t *infos = NULL;
+	size_t n;
+	int r = tracee_signals(th->dump->tracee, shared, &infos, &n);
+
+	if (r < 0)
+		return r;
+	queue->signals = arena_new_array(d->arena, SiginfoEntry *, n);
+	for (size_t i = 0; i < n; i++) {
+		SiginfoEntry *entry = arena_message(d->arena, SiginfoEntry, siginfo_entry__init);
+
+		if (!has_action(infos[i].si_signo))
+			return log_errno(-EAGAIN, "thread %d: signal %d was sent to it this moment: "
+					 "dump again", th->tid, infos[i].si_signo);
+		entry->siginfo.len = sizeof(*infos);
+		entry->siginfo.data = arena_memdup(d->arena, &infos[i], sizeof(*infos));
+		queue->signals[queue->n_signals++] = entry;
+	}
+	*out = queue;
+	return 0;
+}
+
+static int signals_dump_task(struct dump *d, struct task *t)
+{
+	TaskCoreEntry *tc = task_core(t)->tc;
+
+	if (!task_is_live(t))
+		return 0;
+	dump_actions(d, t->dump->misc->sigactions, tc);
+	tc->blk_sigset = t->threads[0].dump->tracee->sigmask;
+	return dump_queue(d, &t->threads[0], true, &tc->signals_s);
+}
+
+static int signals_dump_thread(struct dump *d, struct task *t, struct thread *th)
+{
+	ThreadCoreEntry *tc = th->core->thread_core;
+
+	if (!task_is_live(t))
+		return 0;
+	/* The leader's stands in the task part. */
+	if (th != &t->threads[0]) {
+		tc->has_blk_sigset = true;
+		tc->blk_sigset = th->dump->tracee->sigmask;
+	}
+	return dump_queue(d, th, false, &tc->signals_p);
+}
+
+static int check_queue(int tid, const SignalQueueEntry *queue)
+{
+	for (size_t i = 0; queue && i < queue->n_signals; i++) {
+		const ProtobufCBinaryData *raw = &queue->signals[i]->siginfo;
+		siginfo_t info;
+
+		if (raw->len != sizeof(info))
+			return log_errno(-EINVAL, "core-%d: queued signal %zu: %zu bytes of siginfo, "
+					 "not %zu", tid, i, raw->len, sizeof(info));
+		memcpy(&info, raw->data, sizeof(info));
+		if (info.si_signo < 1 || info.si_signo > N_SIGNALS || !has_action(info.si_signo))
+			return log_errno(-EINVAL, "core-%d: queued signal %zu: signal %d", tid, i,
+					 info.si_signo);
+	}
+	return 0;
+}
+
+static int signals_check(struct restore *r, struct task *t)
+{
+	const TaskCoreEntry *tc = task_core(t)->tc;
+	int ret;
+
+	if (tc->n_sigactions != N_ACTIONS)
+		return log_errno(-EINVAL, "core-%d: %zu signal actions, not %d", t->pid,
+				 tc->n_sigactions, N_ACTIONS);
+	for (size_t i = 0; i < N_ACTIONS; i++)
+		if (tc->sigactions[i]->has_compat_sigaction && tc->sigactions[i]->compat_sigaction)
+			return log_errno(-ENOTSUP, "core-%d: signal actions of a 32-bit task: not "
+					 "covered", t->pid);
+	ret = check_queue(t->pid, tc->signals_s);
+	for (size_t i = 0; ret >= 0 && i < t->n_threads; i++)
+		ret = check_queue(t->threads[i].tid,
+				  t->threads[i].core->thread_core->signals_p);
+	return ret;
+}
+
+static int plan_queue(struct restorer_args *args, const SignalQueueEntry *queue, void **infos,
+		      uint64_t *n)
+{
+	char *to;
+
+	*n = queue ? queue->n_signals : 0;
+	if (!*n)
+		return 0;
+	*infos = to = restorer_alloc(args, *n * sizeof(siginfo_t));
+	if (!to)
+		return -ENOMEM;
+	for (size_t i = 0; i < *n; i++)
+		memcpy(to + i * sizeof(siginfo_t), queue->signals[i]->siginfo.data,
+		       sizeof(siginfo_t));
+	return 0;
+}
+
+static int plan_actions(struct task *t, struct restorer_args *args)
+{
+	SaEntry **from = task_core(t)->tc->sigactions;
+
+	if (task_shares_sighand(t))
+		return 0;
+	args->sigactions = restorer_alloc(args, N_SIGNALS * sizeof(*args->sigactions));
+	if (!args->sigactions)
+		return -ENOMEM;
+	for (int sig = 1; sig <= N_SIGNALS; sig++) {
+		struct restorer_sigaction *action = &args->sigactions[sig - 1];
+
+		if (!has_action(sig))
+			continue;
+		action->handler = (*from)->sigaction;
+		action->flags = (*from)->flags;
+		action->restorer = (*from)->restorer;
+		action->mask = (*from)->mask;
+		from++;
+	}
+	return 0;
+}
+
+static int signals_plan(struct restore *r, struct task *t, struct restorer_args *args)
+{
+	int ret = plan_actions(t, args);
+
+	if (ret < 0)
+		return ret;
+	return plan_queue(args, task_core(t)->tc->signals_s, &args->siginfos, &args->n_siginfos);
+}
+
+static int signals_plan_thread(struct restore *r, struct task *t, struct thread *th,
+			       struct restorer_thread *args)
+{
+	return plan_queue(args->args, th->core->thread_core->signals_p, &args->siginfos,
+			  &args->n_siginfos);
+}
+
+const struct task_kind task_signals_kind = {
+	.name = "signals",
+	.test = "task/sigpending",
+	.dump_task = signals_dump_task,
+	.dump_thread = signals_dump_thread,
+	.check = signals_check,
+	.plan = signals_plan,
+	.plan_thread = signals_plan_thread,
+};
