@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Events of a userfaultfd.
+ *
+ * The kernel hands out faults first, then events, each in its order, and a
+ * task goes on as soon as its event is read. What each means for the map is a
+ * row of the table. A fork event brings a new userfaultfd: the child's space
+ * is made before the next message is looked at, since the next may say that
+ * the parent's memory changed, and the child's did not.
+ */
+#include "lazy-pages/event.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lazy-pages/peek.h"
+#include "lazy-pages/serve.h"
+#include "lazy-pages/server.h"
+#include "sys/uffd.h"
+#include "util/log.h"
+#include "util/macro.h"
+
+#define MESSAGES_MAX 32
+
+static int on_fault(struct server *server, struct lazy_space *sp, const struct uffd_msg *msg)
+{
+	return serve_queue_fault(sp, msg->arg.pagefault.address);
+}
+
+static int on_fork(struct server *server, struct lazy_space *sp, const struct uffd_msg *msg)
+{
+	/* Not closed where this fails: the guardian needs it to hold the child. */
+	struct lazy_space *child = server_add_space(server, msg->arg.fork.ufd, sp->pid,
+						    sp->generation + 1, sp->source);
+	int err;
+
+	if (!child)
+		return -ENOMEM;
+	server->stats.forks++;
+	err = space_clone(&child->space, &sp->space);
+	if (err)
+		return log_errno(err, "%s: a fork: cannot track its memory", sp->name);
+	log_debug("lazy-pages: %s: forked, %" PRIu64 " pages to come", sp->name,
+		  child->space.map.pending >> PAGE_SHIFT);
+	return 0;
+}
+
+static int on_remap(struct server *server, struct lazy_space *sp, const struct uffd_msg *msg)
+{
+	int err = space_move(&sp->space, msg->arg.remap.from, msg->arg.remap.to,
+			     msg->arg.remap.len);
+
+	server->stats.remaps++;
+	return err ? log_errno(err, "%s: cannot follow a move from %#llx to %#llx", sp->name,
+			       msg->arg.remap.from, msg->arg.remap.to) : 0;
+}
+
+static int on_remove(struct server *server, struct lazy_space *sp, const struct uffd_msg *msg)
+{
+	int err = space_remove(&sp->space, msg->arg.remove.start, msg->arg.remove.end);
+
+	server->stats.removes++;
+	return err ? log_errno(err, "%s: cannot tell what its shared memory holds at %#llx",
+			       sp->name, msg->arg.remove.start) : 0;
+}
+
+static int on_unmap(struct server *server, struct lazy_space *sp, const struct uffd_msg *msg)
+{
+	int err = space_unmap(&sp->space, msg->arg.remove.start, msg->arg.remove.end);
+
+	server->stats.unmaps++;
+	/* What seems to be still there is asked for first: see space.h. */
+	sp->cursor = msg->arg.remove.start;
+	return err ? log_errno(err, "%s: cannot follow an unmapping at %#llx", sp->name,
+			       msg->arg.remove.start) : 0;
+}
+
+static const struct event_row {
+	uint8_t event;
+	int (*apply)(struct server *server, struct lazy_space *sp, const struct uffd_msg *msg);
+} event_table[] = {
+	{ UFFD_EVENT_FORK, on_fork },
+	{ UFFD_EVENT_PAGEFAULT, on_fault },
+	{ UFFD_EVENT_REMAP, on_remap },
+	{ UFFD_EVENT_REMOVE, on_remove },
+	{ UFFD_EVENT_UNMAP, on_unmap },
+};
+
+static int apply_message(struct server *server, struct lazy_space *sp,
+			 const struct uffd_msg *msg)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(event_table); i++)
+		if (event_table[i].event == msg->event)
+			return event_table[i].apply(server, sp, msg);
+	log_error("%s: the kernel sent an unknown event %#x", sp->name, msg->event);
+	return -EPROTO;
+}
+
+/* Reads up to @max messages and applies them. *n: how many there were. */
+static int read_some(struct server *server, struct lazy_space *sp, size_t max, size_t *n)
+{
+	struct uffd_msg msgs[MESSAGES_MAX];
+	ssize_t len = read(sp->watch.fd, msgs, max * sizeof(*msgs));
+
+	*n = 0;
+	if (len < 0) {
+		if (errno == EAGAIN || errno == EINTR)
+			return 0;
+		/* The child's descriptor found no room; its parent waits in fork(). */
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
+			log_debug("%s: cannot take a forked child's memory yet: %s", sp->name,
+				  strerror(errno));
+			return server_hold(server, sp);
+		}
+		return log_errno(-errno, "%s: cannot read its userfaultfd", sp->name);
+	}
+	*n = len / sizeof(*msgs);
+	for (size_t i = 0; i < *n; i++) {
+		int err = apply_message(server, sp, &msgs[i]);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int event_ready(struct server *server, struct watch *watch, uint32_t events)
+{
+	struct lazy_space *sp = container_of(watch, struct lazy_space, watch);
+	size_t n;
+
+	if (sp->gone)
+		return 0;
+	do {
+		size_t max = MESSAGES_MAX;
+		int err = peek_messages(server, sp, &max);
+
+		if (!err && max)
+			err = read_some(server, sp, max, &n);
+		if (err)
+			return err;
+		if (!max)
+			break;
+	} while (n);
+	return 0;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Filling: the only place that puts pages into a task.
+ *
+ * A fill answers for a run of pages at the start of what it was asked for; the
+ * caller applies the outcome to its map and asks again for the rest.
+ */
+#ifndef LAZY_PAGES_FILL_H
+#define LAZY_PAGES_FILL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum fill_outcome {
+	FILL_FILLED,			/* the pages are there now, who waited was woken */
+	FILL_PRESENT,			/* the page was there before: wake who waits for it */
+	FILL_ABSENT,			/* no armed memory there, and no event says why */
+	FILL_AGAIN,			/* an event is outstanding: read it, decide again */
+	FILL_NO_MEMORY,			/* try again later */
+	FILL_GONE,			/* the address space is no more */
+};
+
+const char *fill_outcome_str(enum fill_outcome outcome);
+
+/* The ioctls, as sys/uffd.h has them; tests put others in their place. */
+struct fill_ops {
+	int (*copy)(int uffd, uint64_t dst, const void *src, uint64_t len, uint64_t mode,
+		    uint64_t *done);
+	int (*zeropage)(int uffd, uint64_t dst, uint64_t len, uint64_t mode, uint64_t *done);
+	int (*wake)(int uffd, uint64_t start, uint64_t len);
+};
+
+extern const struct fill_ops fill_uffd_ops;
+
+/*
+ * Copies from @src, or maps zero pages when @src is NULL. @dst and @len are
+ * page-aligned, @len not 0. Sets *outcome, and *done: to how many bytes from
+ * @dst it applies, 0 for AGAIN, NO_MEMORY and GONE. Returns 0, or -errno
+ * (logged) when no page can come that way.
+ */
+int fill_range(const struct fill_ops *ops, int uffd, uint64_t dst, const void *src,
+	       uint64_t len, enum fill_outcome *outcome, uint64_t *done);
+
+/* Wakes who waits for [start, start + len): they look again. 0 or -errno, logged. */
+int fill_wake(const struct fill_ops *ops, int uffd, uint64_t start, uint64_t len);
+
+/* Whether the outcome tells that no event is outstanding (space_settled()). */
+static inline bool fill_settles(enum fill_outcome outcome)
+{
+	return outcome == FILL_FILLED || outcome == FILL_PRESENT || outcome == FILL_ABSENT;
+}
+
+/*
+ * What a fill would meet, without filling: FILL_ABSENT when no event is
+ * outstanding, FILL_AGAIN, or FILL_GONE.
+ */
+int fill_probe(int uffd, enum fill_outcome *outcome);
+
+#endif

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The lazy-pages server: start and end.
+ *
+ * The process that the user started opens the images, listens, says so, and
+ * becomes the guardian; a child of it serves. See guard.h for why there are
+ * two, loop.c for how the serving goes, and space.h for what is decided.
+ */
+#include "lazy-pages/lazy-pages.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "image/dir.h"
+#include "image/reader.h"
+#include "lazy-pages/guard.h"
+#include "lazy-pages/loop.h"
+#include "lazy-pages/server.h"
+#include "lazy-pages/session.h"
+#include "util/cleanup.h"
+#include "util/io.h"
+#include "util/log.h"
+
+static int signals_ready(struct server *server, struct watch *watch, uint32_t events)
+{
+	struct signalfd_siginfo info;
+
+	if (read(watch->fd, &info, sizeof(info)) != sizeof(info))
+		return errno == EAGAIN ? 0 : log_errno(-errno, "lazy-pages: cannot read a signal");
+	log_info("lazy-pages: signal %u: ending when everything is delivered", info.ssi_signo);
+	server->stopping = true;
+	return 0;
+}
+
+static int guardian_ready(struct server *server, struct watch *watch, uint32_t events)
+{
+	log_warn("lazy-pages: the guardian (pid %d) was killed; serving goes on without it",
+		 server->guardian_pid);
+	server_unwatch(server, watch);
+	close(take_fd(&watch->fd));
+	return 0;
+}
+
+static int watch_signals(struct server *server)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0)
+		return log_errno(-errno, "lazy-pages: cannot take signals");
+	server->signals = (struct watch){ .fd = fd, .ready = signals_ready };
+	return server_watch(server, &server->signals);
+}
+
+/* The server process. The way out of a failure is _exit(): nothing is closed. */
+static int serve(void *arg, int guardian)
+{
+	struct server *server = arg;
+	int err;
+
+	server->guardian = (struct watch){ .fd = guardian, .ready = guardian_ready };
+	err = server_watch(server, &server->guardian);
+	if (!err)
+		err = watch_signals(server);
+	if (!err)
+		err = loop_run(server);
+	stats_log(&server->stats);
+	return err;
+}
+
+/* A space takes a descriptor, and a tree may fork a lot of them. */
+static void allow_many_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		log_debug("lazy-pages: cannot raise the limit on open files");
+}
+
+static int say_ready(int status_fd)
+{
+	_cleanup_close_ int fd = status_fd;
+	int err = fd < 0 ? 0 : write_all(fd, "", 1);
+
+	return err ? log_errno(err, "status descriptor %d: cannot write", status_fd) : 0;
+}
+
+/* Only a whole dump is served. */
+static int check_images(struct image_dir *images)
+{
+	InventoryEntry *inventory;
+	int err = image_read_inventory(images, &inventory);
+
+	if (err == -ENOENT)
+		return log_errno(err, "%s: no inventory: not an image directory, or half a dump",
+				 images->path);
+	if (!err)
+		image_message_free(&inventory->base);
+	return err;
+}
+
+int lazy_pages_run(const struct lazy_options *opts)
+{
+	_cleanup_(image_dir_cleanup) struct image_dir *images = NULL;
+	const char *work_dir = opts->work_dir ? opts->work_dir : opts->images_dir;
+	_cleanup_close_ int epoll = epoll_create1(EPOLL_CLOEXEC);
+	_cleanup_close_ int work = open(work_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct server server = {
+		.fill = &fill_uffd_ops, .epoll = epoll, .workdir_fd = work,
+		.guardian_pid = getpid(),
+		.listener.fd = -1, .session.fd = -1, .signals.fd = -1, .guardian.fd = -1,
+		.spaces = TAILQ_HEAD_INITIALIZER(server.spaces),
+		.segments = TAILQ_HEAD_INITIALIZER(server.segments),
+		.demand_only = opts->background == LAZY_NONE,
+	};
+
+	if (epoll < 0 || work < 0) {
+		log_errno(-errno, "%s: cannot serve there", work_dir);
+		return 1;
+	}
+	if (image_dir_open(opts->images_dir, &images) || check_images(images))
+		return 1;
+	server.images = images;
+	allow_many_files();
+	if (guard_block_signals() || session_listen(&server) || say_ready(opts->status_fd))
+		return 1;
+	return guard_run(serve, &server) ? 1 : 0;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The lazy-pages server: brings the memory of lazily restored tasks, each page
+ * when it is first touched and the rest in the background.
+ */
+#ifndef LAZY_PAGES_LAZY_PAGES_H
+#define LAZY_PAGES_LAZY_PAGES_H
+
+/* Which pages are brought before anybody asks for them. */
+enum lazy_background {
+	LAZY_LINEAR,			/* all, in the order of their addresses */
+	LAZY_NONE,			/* none: the server stays as long as its tasks do */
+};
+
+struct lazy_options {
+	const char *images_dir;		/* -D */
+	const char *work_dir;		/* -W: the socket is here; NULL: the images directory */
+	/*
+	 * One NUL byte is written here, and it is closed, when restore may
+	 * connect; -1: none.
+	 */
+	int status_fd;
+	enum lazy_background background;
+};
+
+/*
+ * Serves one restore, in the calling process (the guardian) and a child of it
+ * that does the work. Returns when everything is delivered or gone: the exit
+ * status for the process, 0 or 1. On 1 the restored tasks were killed, if
+ * there were any: they never read a page that is not theirs.
+ *
+ * The process must be single-threaded and have no children that it waits for
+ * by -1. SIGTERM and SIGINT end it as soon as all pages are delivered, or at
+ * once when no task was handed over.
+ */
+int lazy_pages_run(const struct lazy_options *opts);
+
+#endif

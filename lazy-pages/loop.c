@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The loop of the server process: one thread, in strict order.
+ *
+ *	1. read whatever is readable, events of all spaces, to the last one
+ *	2. answer faults
+ *	3. only when there was nothing of both: one chunk in the background
+ *
+ * That order keeps demand ahead of the background, and no fill is decided
+ * while an event that was sent before is unread. What the kernel puts off
+ * (EAGAIN: an event is outstanding) is tried again on a timer as well: the
+ * thread that sent the event need not send another.
+ */
+#include "lazy-pages/loop.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <time.h>
+
+#include "lazy-pages/event.h"
+#include "lazy-pages/serve.h"
+#include "lazy-pages/server.h"
+#include "util/log.h"
+#include "util/macro.h"
+
+#define EVENTS_MAX 64
+/* Between the first tries of what was put off, and later ones. */
+#define RETRY_MIN_NS 50000ULL
+#define RETRY_MAX_NS 10000000ULL
+/* Without a background, how often to see whether the tasks still live. */
+#define PROBE_NS 200000000LL
+/* However busy it is, what was put off waits no longer. */
+#define RETRY_LATEST_NS 1000000ULL
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+static bool anything_deferred(const struct server *server)
+{
+	const struct lazy_space *sp;
+
+	TAILQ_FOREACH(sp, &server->spaces, link)
+		if (sp->deferred || sp->held)
+			return true;
+	return false;
+}
+
+/* Waits for input, at most @ns (-1: for good), and handles it. *n: how much there was. */
+static int handle_input(struct server *server, int64_t ns, int *n)
+{
+	struct timespec ts = { ns / 1000000000, ns % 1000000000 };
+	struct epoll_event events[EVENTS_MAX];
+
+	*n = epoll_pwait2(server->epoll, events, EVENTS_MAX, ns < 0 ? NULL : &ts, NULL);
+	if (*n < 0) {
+		*n = 0;
+		return errno == EINTR ? 0 : log_errno(-errno, "lazy-pages: cannot wait");
+	}
+	for (int i = 0; i < *n; i++) {
+		struct watch *watch = events[i].data.ptr;
+		int err = watch->fd < 0 ? 0 : watch->ready(server, watch, events[i].events);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* Those that were put off wait for a quiet round, but not for long. */
+static int answer_faults(struct server *server, bool quiet)
+{
+	uint64_t now = now_ns();
+	bool retry = quiet || now - server->retried_ns > RETRY_LATEST_NS;
+	struct lazy_space *sp;
+
+	if (retry)
+		server->retried_ns = now;
+	TAILQ_FOREACH(sp, &server->spaces, link) {
+		int err = 0;
+
+		if (retry && sp->held)
+			err = server_resume(server, sp);
+		if (!err && (retry || (sp->n_faults && !sp->deferred)))
+			err = serve_faults(server, sp);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* What there is to do when nobody waits for anything. */
+static int work_ahead(struct server *server, bool *worked)
+{
+	if (!server->complete)
+		return 0;
+	return server->demand_only ? serve_probe(server) : serve_background(server, worked);
+}
+
+static bool finished(const struct server *server)
+{
+	if (!TAILQ_EMPTY(&server->spaces) || !TAILQ_EMPTY(&server->segments))
+		return false;
+	return server->complete || (server->stopping && !server->greeted);
+}
+
+/* How long the next round waits for input: not at all while there is work. */
+static int64_t next_wait(struct server *server, int n, bool worked)
+{
+	if (n || worked) {
+		server->retry_ns = RETRY_MIN_NS;
+		return 0;
+	}
+	if (!anything_deferred(server))
+		return server->demand_only && server->complete ? PROBE_NS : -1;
+	server->retry_ns = MIN(server->retry_ns * 2, RETRY_MAX_NS);
+	return server->retry_ns;
+}
+
+int loop_run(struct server *server)
+{
+	int64_t wait = -1;
+	int err = 0, n;
+
+	server->retry_ns = RETRY_MIN_NS;
+	while (!err && !finished(server)) {
+		bool worked = false;
+
+		err = handle_input(server, wait, &n);
+		if (!err)
+			err = answer_faults(server, !n);
+		if (!err && !n)
+			err = work_ahead(server, &worked);
+		if (err)
+			break;
+		server_reap(server);
+		wait = next_wait(server, n, worked);
+	}
+	return err;
+}

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A map of disjoint ranges.
+ *
+ * A red-black tree ordered by start. Everything that a space or segment does
+ * to its map is made of two steps, taking ranges out and putting ranges in;
+ * only taking out splits, and only putting in merges.
+ */
+#include "lazy-pages/range.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "lazy-pages/segment.h"
+#include "util/macro.h"
+
+static int range_cmp(struct range *a, struct range *b)
+{
+	return a->start < b->start ? -1 : a->start > b->start;
+}
+
+RB_GENERATE_INTERNAL(range_tree, range, node, range_cmp, __attribute__((unused)) static)
+
+void range_map_init(struct range_map *map)
+{
+	*map = (struct range_map){ .tree = RB_INITIALIZER(&map->tree) };
+}
+
+static void count(struct range_map *map, const struct range *r, int sign)
+{
+	map->n_ranges += sign;
+	if (r->kind == RANGE_PENDING)
+		map->pending += sign * (r->end - r->start);
+	if (r->kind == RANGE_SHARED) {
+		map->n_shared += sign;
+		r->segment->windows += sign;
+	}
+}
+
+static void link_range(struct range_map *map, struct range *r)
+{
+	RB_INSERT(range_tree, &map->tree, r);
+	count(map, r, 1);
+}
+
+static void unlink_range(struct range_map *map, struct range *r)
+{
+	RB_REMOVE(range_tree, &map->tree, r);
+	count(map, r, -1);
+}
+
+void range_map_fini(struct range_map *map)
+{
+	struct range *r;
+
+	while ((r = RB_ROOT(&map->tree))) {
+		unlink_range(map, r);
+		free(r);
+	}
+}
+
+const struct range *range_find_from(const struct range_map *map, uint64_t addr)
+{
+	struct range *r = RB_ROOT(&map->tree), *best = NULL;
+
+	while (r) {
+		if (r->end > addr) {
+			best = r;
+			r = RB_LEFT(r, node);
+		} else {
+			r = RB_RIGHT(r, node);
+		}
+	}
+	return best;
+}
+
+const struct range *range_find_below(const struct range_map *map, uint64_t addr)
+{
+	struct range *r = RB_ROOT(&map->tree), *best = NULL;
+
+	while (r) {
+		if (r->end <= addr) {
+			best = r;
+			r = RB_RIGHT(r, node);
+		} else {
+			r = RB_LEFT(r, node);
+		}
+	}
+	return best;
+}
+
+const struct range *range_find(const struct range_map *map, uint64_t addr)
+{
+	const struct range *r = range_find_from(map, addr);
+
+	return r && r->start <= addr ? r : NULL;
+}
+
+const struct range *range_next(const struct range *range)
+{
+	return RB_NEXT(range_tree, NULL, (struct range *)range);
+}
+
+struct range range_clip(const struct range *range, uint64_t start, uint64_t end)
+{
+	struct range part = *range;
+
+	part.start = MAX(range->start, start);
+	part.end = MIN(range->end, end);
+	if (range->kind != RANGE_SETTLED)
+		part.source += part.start - range->start;
+	return part;
+}
+
+/* Whether @b, which begins where @a ends, goes on where @a leaves off. */
+static bool continues(const struct range *a, const struct range *b)
+{
+	if (a->end != b->start || a->kind != b->kind)
+		return false;
+	return a->kind == RANGE_SETTLED || (a->segment == b->segment && a->epoch == b->epoch &&
+					    a->source + (a->end - a->start) == b->source);
+}
+
+/* Lengthens @r over the range behind it, which goes. */
+static void absorb(struct range_map *map, struct range *r, struct range *behind)
+{
+	unlink_range(map, behind);
+	count(map, r, -1);
+	r->end = behind->end;
+	count(map, r, 1);
+	free(behind);
+}
+
+int range_insert(struct range_map *map, const struct range *range)
+{
+	const struct range *there = range_find_from(map, range->start);
+	struct range *r, *other;
+
+	if (range->start >= range->end)
+		return -EINVAL;
+	if (there && there->start < range->end)
+		return -EEXIST;
+	r = malloc(sizeof(*r));
+	if (!r)
+		return -ENOMEM;
+	*r = *range;
+	link_range(map, r);
+	other = RB_NEXT(range_tree, &map->tree, r);
+	if (other && continues(r, other))
+		absorb(map, r, other);
+	other = RB_PREV(range_tree, &map->tree, r);
+	if (other && continues(other, r))
+		absorb(map, other, r);
+	return 0;
+}
+
+/* Splits the range that crosses @at, if one does. */
+static int split(struct range_map *map, uint64_t at)
+{
+	struct range *low = (struct range *)range_find(map, at), *high;
+
+	if (!low || low->start == at)
+		return 0;
+	high = malloc(sizeof(*high));
+	if (!high)
+		return -ENOMEM;
+	*high = range_clip(low, at, low->end);
+	count(map, low, -1);
+	low->end = at;
+	count(map, low, 1);
+	link_range(map, high);
+	return 0;
+}
+
+int range_carve(struct range_map *map, uint64_t start, uint64_t end, struct range_map *taken)
+{
+	struct range *r, *next;
+	int err;
+
+	if (start >= end)
+		return 0;
+	err = split(map, start);
+	if (!err)
+		err = split(map, end);
+	if (err)
+		return err;
+	for (r = (struct range *)range_find_from(map, start); r && r->start < end; r = next) {
+		next = RB_NEXT(range_tree, &map->tree, r);
+		unlink_range(map, r);
+		if (taken)
+			link_range(taken, r);
+		else
+			free(r);
+	}
+	return 0;
+}
+
+int range_map_copy(struct range_map *to, const struct range_map *from)
+{
+	struct range *r;
+
+	RB_FOREACH(r, range_tree, (struct range_tree *)&from->tree) {
+		struct range *copy = malloc(sizeof(*copy));
+
+		if (!copy) {
+			range_map_fini(to);
+			return -ENOMEM;
+		}
+		*copy = *r;
+		link_range(to, copy);
+	}
+	return 0;
+}

@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Serving: answers faults, and fills in the background.
+ *
+ * A page comes from one of three places: the task's page source (PENDING), a
+ * segment (SHARED), or nowhere, and is zero then. Whatever the outcome of a
+ * fill, the map is brought up to it at once, and a fault that was answered has
+ * its waiters woken: also where the page had been there before, or the memory
+ * is gone and the access is to fail.
+ */
+#include "lazy-pages/serve.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "lazy-pages/server.h"
+#include "pages/source.h"
+#include "util/array.h"
+#include "util/log.h"
+#include "util/macro.h"
+
+/*
+ * A fault in memory that holds nothing gets this much zeroed at once: a heap
+ * or stack that grows into it would fault on each page of it.
+ */
+#define ZERO_AROUND (16 * PAGE_SIZE)
+#define CHUNK_MIN (64UL << 10)
+#define CHUNK_MAX (2UL << 20)
+
+int serve_queue_fault(struct lazy_space *sp, uint64_t addr)
+{
+	uint64_t *fault = array_push(&sp->faults, &sp->n_faults, &sp->cap_faults);
+
+	if (!fault)
+		return log_errno(-ENOMEM, "%s: a fault at %#" PRIx64, sp->name, addr);
+	*fault = addr & PAGE_MASK;
+	return 0;
+}
+
+/* Brings the map up to what a fill of [start, start + done) came to. */
+static int apply(struct server *server, struct lazy_space *sp, uint64_t start, uint64_t done,
+		 enum fill_outcome outcome)
+{
+	int err = 0;
+
+	switch (outcome) {
+	case FILL_FILLED:
+	case FILL_PRESENT:
+		err = space_filled(&sp->space, start, start + done);
+		break;
+	case FILL_ABSENT:
+		err = space_absent(&sp->space, start, start + done);
+		break;
+	case FILL_AGAIN:
+		server->stats.retries++;
+		sp->deferred = true;
+		break;
+	case FILL_NO_MEMORY:
+		if (!sp->warned)
+			log_warn("%s: no memory for its pages: trying again", sp->name);
+		sp->warned = true;
+		sp->deferred = true;
+		break;
+	case FILL_GONE:
+		sp->gone = true;
+		break;
+	}
+	if (fill_settles(outcome))
+		space_settled(&sp->space);
+	if (err)
+		return log_errno(err, "%s: cannot track its memory", sp->name);
+	return 0;
+}
+
+/* What to fill at @addr of a task's memory, up to @len bytes; NULL: zero. */
+static int find_private(struct lazy_space *sp, const struct range *r, uint64_t addr,
+			uint64_t *len, const void **data)
+{
+	struct source_run run;
+	int err;
+
+	*data = NULL;
+	if (!r || r->kind == RANGE_SETTLED)
+		return 0;
+	err = source_lookup(sp->source->pages, r->source + (addr - r->start), *len, &run);
+	if (err)
+		return err;
+	*len = run.len;
+	*data = run.data;
+	return 0;
+}
+
+/*
+ * Fills [offset, offset + len) of a segment through the server's own window on
+ * it. No events are outstanding there, ever.
+ */
+static int fill_segment(struct server *server, struct lazy_segment *ls, uint64_t offset,
+			uint64_t len, uint64_t *done)
+{
+	const struct range *r = range_find(&ls->segment.map, offset);
+	struct source_run run = { 0 };
+	enum fill_outcome outcome;
+	int err;
+
+	if (!ls->window) {
+		log_error("segment %" PRIu64 ": is used, and its file was not handed over",
+			  ls->segment.shmid);
+		return -EPROTO;
+	}
+	if (r) {
+		err = source_lookup(ls->source, offset, MIN(len, r->end - offset), &run);
+		if (err)
+			return err;
+		len = run.len;
+	}
+	err = fill_range(server->fill, ls->uffd, ls->window + offset, run.data, len, &outcome,
+			 done);
+	if (err)
+		return err;
+	if (outcome == FILL_NO_MEMORY)
+		return 0;
+	if (!fill_settles(outcome) || outcome == FILL_ABSENT) {
+		log_error("segment %" PRIu64 ": page at %#" PRIx64 ": unexpected answer (%s)",
+			  ls->segment.shmid, offset, fill_outcome_str(outcome));
+		return -EPROTO;
+	}
+	if (outcome == FILL_FILLED && !run.data)
+		server->stats.zero_pages += *done >> PAGE_SHIFT;
+	return segment_filled(&ls->segment, offset, offset + *done);
+}
+
+static struct lazy_segment *window_segment(const struct range *r)
+{
+	return container_of(r->segment, struct lazy_segment, segment);
+}
+
+static int answer_window(struct server *server, struct lazy_space *sp, const struct range *r,
+			 uint64_t addr)
+{
+	uint64_t offset = r->source + (addr - r->start), done;
+	struct lazy_segment *ls = window_segment(r);
+	bool pending = range_find(&ls->segment.map, offset);
+	int err;
+
+	/* Past its end there is nothing to bring: the access fails by itself. */
+	if (offset < ls->segment.size || !ls->window) {
+		err = fill_segment(server, ls, offset, PAGE_SIZE, &done);
+		if (err)
+			return err;
+		if (!done) {
+			sp->deferred = true;
+			return 0;
+		}
+		server->stats.demand_pages += pending;
+		ls->cursor = offset + PAGE_SIZE;
+	}
+	return fill_wake(server->fill, sp->watch.fd, addr, PAGE_SIZE);
+}
+
+/* Zeroes what follows a hole that was touched; stops at whatever is in the way. */
+static int zero_around(struct server *server, struct lazy_space *sp, uint64_t addr)
+{
+	const struct range *r = range_find(&sp->space.map, addr);
+	uint64_t end = ALIGN_DOWN(addr, ZERO_AROUND) + ZERO_AROUND, done;
+	enum fill_outcome outcome;
+	int err;
+
+	addr += PAGE_SIZE;
+	if (!server->complete || !r || r->kind != RANGE_SETTLED)
+		return 0;
+	end = MIN(end, r->end);
+	if (addr >= end)
+		return 0;
+	err = fill_range(server->fill, sp->watch.fd, addr, NULL, end - addr, &outcome, &done);
+	if (err)
+		return err;
+	if (outcome == FILL_FILLED)
+		server->stats.zero_pages += done >> PAGE_SHIFT;
+	/* Nobody waits for these: a refusal is no reason to try again. */
+	if (fill_settles(outcome))
+		space_settled(&sp->space);
+	return 0;
+}
+
+static int answer_private(struct server *server, struct lazy_space *sp, const struct range *r,
+			  uint64_t addr)
+{
+	uint64_t len = PAGE_SIZE, done;
+	enum fill_outcome outcome;
+	const void *data;
+	int err = find_private(sp, r, addr, &len, &data);
+
+	if (err)
+		return err;
+	err = fill_range(server->fill, sp->watch.fd, addr, data, len, &outcome, &done);
+	if (!err)
+		err = apply(server, sp, addr, done, outcome);
+	if (err)
+		return err;
+	if (outcome == FILL_FILLED && data) {
+		server->stats.demand_pages++;
+		sp->cursor = addr + PAGE_SIZE;
+	}
+	if (outcome == FILL_FILLED && !data) {
+		server->stats.zero_pages++;
+		return zero_around(server, sp, addr);
+	}
+	if (outcome == FILL_PRESENT || outcome == FILL_ABSENT)
+		return fill_wake(server->fill, sp->watch.fd, addr, PAGE_SIZE);
+	return 0;
+}
+
+static int answer(struct server *server, struct lazy_space *sp, uint64_t addr)
+{
+	const struct range *r = space_fault(&sp->space, addr);
+
+	if (r && r->kind == RANGE_SHARED)
+		return answer_window(server, sp, r, addr);
+	return answer_private(server, sp, r, addr);
+}
+
+int serve_faults(struct server *server, struct lazy_space *sp)
+{
+	size_t i = 0;
+
+	sp->deferred = false;
+	while (i < sp->n_faults && !sp->deferred && !sp->gone) {
+		int err = answer(server, sp, sp->faults[i]);
+
+		if (err)
+			return err;
+		if (sp->deferred || sp->gone)
+			break;
+		server->stats.faults++;
+		i++;
+	}
+	if (i) {
+		/* What the victim waits for comes first: start small again. */
+		server->chunk = CHUNK_MIN;
+		sp->n_faults -= i;
+		memmove(sp->faults, sp->faults + i, sp->n_faults * sizeof(*sp->faults));
+	}
+	return 0;
+}
+
+/* The next PENDING range from the cursor on, around the end. */
+static const struct range *next_pending(const struct space *space, uint64_t *cursor)
+{
+	const struct range *r = space_pending_from(space, *cursor);
+
+	if (!r && *cursor) {
+		*cursor = 0;
+		r = space_pending_from(space, 0);
+	}
+	if (r)
+		*cursor = MAX(*cursor, r->start);
+	return r;
+}
+
+static int drain_space(struct server *server, struct lazy_space *sp, bool *worked)
+{
+	const struct range *r = next_pending(&sp->space, &sp->cursor);
+	uint64_t at = sp->cursor, len, done;
+	enum fill_outcome outcome;
+	const void *data;
+	int err;
+
+	if (!r)
+		return 0;
+	len = MIN(r->end - at, server->chunk);
+	source_will_need(sp->source->pages, r->source + (at - r->start),
+			 MIN(r->end - at, 2 * server->chunk));
+	err = find_private(sp, r, at, &len, &data);
+	if (!err)
+		err = fill_range(server->fill, sp->watch.fd, at, data, len, &outcome, &done);
+	if (!err)
+		err = apply(server, sp, at, done, outcome);
+	if (err)
+		return err;
+	if (outcome == FILL_FILLED && data)
+		server->stats.background_pages += done >> PAGE_SHIFT;
+	sp->cursor = at + done;
+	*worked = done > 0;
+	return 0;
+}
+
+static int drain_segment(struct server *server, struct lazy_segment *ls, bool *worked)
+{
+	const struct range *r = range_find_from(&ls->segment.map, ls->cursor);
+	uint64_t at, done = 0;
+	int err;
+
+	if (!r)
+		r = range_find_from(&ls->segment.map, 0);
+	if (!r)
+		return 0;
+	at = MAX(r->start, ls->cursor >= r->end ? 0 : ls->cursor);
+	source_will_need(ls->source, at, MIN(r->end - at, 2 * server->chunk));
+	err = fill_segment(server, ls, at, MIN(r->end - at, server->chunk), &done);
+	if (err)
+		return err;
+	server->stats.background_pages += done >> PAGE_SHIFT;
+	ls->cursor = at + done;
+	*worked = done > 0;
+	return 0;
+}
+
+/* What was kept aside waits for news; when the kernel says that none is due, it goes. */
+static int probe(struct lazy_space *sp)
+{
+	enum fill_outcome outcome;
+	int err = fill_probe(sp->watch.fd, &outcome);
+
+	if (err)
+		return err;
+	if (outcome == FILL_ABSENT)
+		space_settled(&sp->space);
+	else if (outcome == FILL_GONE)
+		sp->gone = true;
+	else
+		sp->deferred = true;
+	return 0;
+}
+
+/*
+ * One chunk for the first that needs one, who then goes to the end of the
+ * line: tasks and segments take turns.
+ */
+int serve_background(struct server *server, bool *worked)
+{
+	struct lazy_segment *ls;
+	struct lazy_space *sp;
+	int err;
+
+	*worked = false;
+	server->chunk = MAX(server->chunk, CHUNK_MIN);
+	TAILQ_FOREACH(ls, &server->segments, link) {
+		err = drain_segment(server, ls, worked);
+		if (err)
+			return err;
+		if (*worked) {
+			TAILQ_REMOVE(&server->segments, ls, link);
+			TAILQ_INSERT_TAIL(&server->segments, ls, link);
+			break;
+		}
+	}
+	TAILQ_FOREACH(sp, &server->spaces, link) {
+		bool did = false;
+
+		if (sp->deferred || sp->gone)
+			continue;
+		err = drain_space(server, sp, &did);
+		if (!err && !did && sp->space.aside.n_ranges)
+			err = probe(sp);
+		if (err)
+			return err;
+		if (did) {
+			*worked = true;
+			TAILQ_REMOVE(&server->spaces, sp, link);
+			TAILQ_INSERT_TAIL(&server->spaces, sp, link);
+			break;
+		}
+	}
+	if (*worked)
+		server->chunk = MIN(server->chunk * 2, CHUNK_MAX);
+	return 0;
+}
+
+int serve_probe(struct server *server)
+{
+	struct lazy_space *sp;
+
+	TAILQ_FOREACH(sp, &server->spaces, link) {
+		int err = sp->gone ? 0 : probe(sp);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int serve_windows(struct server *server, struct lazy_space *sp, uint64_t start, uint64_t end)
+{
+	const struct range *w;
+
+	while ((w = space_window_pending(&sp->space, start, end))) {
+		struct range part = range_clip(w, start, end);
+		uint64_t len = part.end - part.start, done;
+		struct lazy_segment *ls = window_segment(w);
+		const struct range *r = range_find_from(&ls->segment.map, part.source);
+		uint64_t at = MAX(r->start, part.source);
+		int err = fill_segment(server, ls, at, MIN(r->end, part.source + len) - at, &done);
+
+		if (err)
+			return err;
+		if (!done)
+			return log_errno(-ENOMEM, "segment %" PRIu64 ": no memory for its pages",
+					 ls->segment.shmid);
+	}
+	return 0;
+}

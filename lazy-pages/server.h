@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The state of a lazy-pages server: one restore's address spaces and segments.
+ *
+ * All of it is used by one thread (loop.c), which is what keeps a fill and the
+ * reading of events apart: no fill is in flight while a userfaultfd is read,
+ * and every fill is decided from the map as it stands after that.
+ */
+#ifndef LAZY_PAGES_SERVER_H
+#define LAZY_PAGES_SERVER_H
+
+#include <bsd/sys/queue.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lazy-pages/fill.h"
+#include "lazy-pages/segment.h"
+#include "lazy-pages/space.h"
+#include "lazy-pages/stats.h"
+
+struct image_dir;
+struct page_source;
+struct server;
+
+/* Something that epoll waits for; embedded in what it belongs to. */
+struct watch {
+	int fd;				/* -1: closed */
+	/* Returns 0, or -errno (logged), which ends the server. */
+	int (*ready)(struct server *server, struct watch *watch, uint32_t events);
+};
+
+/* The page source of a task, shared with the children it forks. */
+struct task_source {
+	struct page_source *pages;
+	unsigned int refs;		/* spaces */
+};
+
+struct lazy_space {
+	TAILQ_ENTRY(lazy_space) link;
+	struct watch watch;		/* its userfaultfd */
+	struct space space;
+	struct task_source *source;
+	int pid;			/* the task it is or descends from, as in the images */
+	int pidfd;			/* of that task, the server's; -1: a forked child's space */
+	unsigned int generation;	/* 0: handed over; 1: a child; 2: a child's child */
+	char name[48];			/* for the log: "task 7" */
+	uint32_t ranges_due;		/* that the handoff announced and did not bring yet */
+	uint64_t *faults;		/* addresses that were read and not answered */
+	size_t n_faults, cap_faults;
+	uint64_t cursor;		/* where the background goes on */
+	bool deferred;			/* was told to come back later */
+	bool held;			/* not read for now; tried again like deferred work */
+	bool gone;			/* its memory is no more */
+	bool warned;			/* about a lack of memory */
+};
+
+/*
+ * The server's hold on a segment: a mapping of its own, with a userfaultfd of
+ * its own. A page filled there is in the segment's page cache, for everyone.
+ * It makes segments independent of who maps what, and when.
+ */
+struct lazy_segment {
+	TAILQ_ENTRY(lazy_segment) link;
+	struct segment segment;
+	struct page_source *source;
+	uint64_t window;		/* address of the mapping; 0: its file has not come yet */
+	int uffd;
+	uint64_t cursor;
+};
+
+TAILQ_HEAD(lazy_space_list, lazy_space);
+TAILQ_HEAD(lazy_segment_list, lazy_segment);
+
+struct server {
+	struct image_dir *images;
+	const struct fill_ops *fill;
+	int epoll;
+	int workdir_fd;
+	struct watch listener;		/* waits for restore */
+	struct watch session;		/* restore */
+	struct watch signals;
+	struct watch guardian;		/* its pidfd */
+	struct lazy_space_list spaces;
+	struct lazy_segment_list segments;
+	int *pidfds;			/* of all tasks; open to the end: the guardian needs them */
+	size_t n_pidfds, cap_pidfds;
+	int guardian_pid;
+	bool greeted;			/* restore said hello */
+	bool complete;			/* all was handed over: the background may work */
+	bool stopping;			/* asked to end as soon as nothing is left */
+	bool demand_only;		/* no background filling */
+	uint64_t chunk;			/* bytes that the background fills at once */
+	uint64_t retry_ns;		/* how long deferred work waits */
+	uint64_t retried_ns;		/* when it was last tried; CLOCK_MONOTONIC */
+	struct lazy_stats stats;
+};
+
+/*
+ * A space for @uffd, which it takes; watched from here on. @generation 0: of
+ * the task @pid itself. @source gets one more reference. NULL: failed, logged.
+ */
+struct lazy_space *server_add_space(struct server *server, int uffd, int pid,
+				    unsigned int generation, struct task_source *source);
+/* The segment, made when this is its first mention; NULL: failed, logged. */
+struct lazy_segment *server_segment(struct server *server, uint64_t shmid);
+/* Gives a segment its file, from which it maps it. Takes @fd. 0 or -errno, logged. */
+int server_segment_file(struct server *server, struct lazy_segment *ls, int fd);
+
+/*
+ * Drops spaces that are gone, and, once the handoff is complete, spaces and
+ * segments that have all they need: their userfaultfd is closed and their
+ * tasks run at full speed again.
+ */
+void server_reap(struct server *server);
+
+/* Watches for input. @watch->fd and ready are set. 0 or -errno, logged. */
+int server_watch(struct server *server, struct watch *watch);
+void server_unwatch(struct server *server, struct watch *watch);
+/* Stops and resumes watching a space's userfaultfd (sp->held). 0 or -errno, logged. */
+int server_hold(struct server *server, struct lazy_space *sp);
+int server_resume(struct server *server, struct lazy_space *sp);
+
+#endif

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The session with the restore.
+ *
+ * One restore is served. A connection that ends before it said hello is
+ * forgotten (another server looking whether somebody is here); one that ends
+ * later, and before all was handed over, is a restore that failed: so does the
+ * server, and the guardian sees to the tasks that it has already.
+ *
+ * Descriptors in a record belong to the server as soon as the record is
+ * accepted. A task's pidfd is never closed: it is how the guardian finds it.
+ */
+#include "lazy-pages/session.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "lazy-pages/serve.h"
+#include "lazy-pages/server.h"
+#include "pages/handoff.h"
+#include "pages/source.h"
+#include "util/array.h"
+#include "util/cleanup.h"
+#include "util/log.h"
+#include "util/macro.h"
+
+static void close_watch(struct server *server, struct watch *watch)
+{
+	if (watch->fd < 0)
+		return;
+	server_unwatch(server, watch);
+	close(take_fd(&watch->fd));
+}
+
+static int on_hello(struct server *server, struct handoff_record *rec)
+{
+	server->greeted = true;
+	stats_start(&server->stats);
+	/* Nobody else is served: who comes next finds no socket, and waits or starts one. */
+	close_watch(server, &server->listener);
+	if (unlinkat(server->workdir_fd, HANDOFF_SOCKET_NAME, 0) && errno != ENOENT)
+		log_warn("lazy-pages: cannot remove %s", HANDOFF_SOCKET_NAME);
+	return handoff_send_status(server->session.fd, 0);
+}
+
+static struct lazy_space *find_task(struct server *server, int pid)
+{
+	struct lazy_space *sp;
+
+	TAILQ_FOREACH(sp, &server->spaces, link)
+		if (sp->pid == pid && !sp->generation)
+			return sp;
+	return NULL;
+}
+
+/* What the image has of [start, end) is PENDING; the rest of it holds nothing. */
+static int arm_private(struct lazy_space *sp, const struct handoff_range *range)
+{
+	uint64_t at = range->start;
+
+	while (at < range->end) {
+		uint64_t source = range->source + (at - range->start);
+		struct source_run run;
+		int err = source_lookup(sp->source->pages, source, range->end - at, &run);
+
+		if (!err)
+			err = space_add(&sp->space, at, at + run.len,
+					run.kind == SOURCE_DATA ? RANGE_PENDING : RANGE_SETTLED,
+					source, NULL);
+		if (err)
+			return err;
+		at += run.len;
+	}
+	return 0;
+}
+
+static int arm_shared(struct server *server, struct lazy_space *sp,
+		      const struct handoff_range *range)
+{
+	struct lazy_segment *ls = server_segment(server, range->shmid);
+
+	if (!ls)
+		return -EINVAL;
+	return space_add(&sp->space, range->start, range->end, RANGE_SHARED, range->source,
+			 &ls->segment);
+}
+
+static int add_ranges(struct server *server, struct lazy_space *sp,
+		      const struct handoff_record *rec)
+{
+	for (uint32_t i = 0; i < rec->n_ranges; i++) {
+		const struct handoff_range *range = &rec->ranges[i];
+		int err = range->kind == HANDOFF_SHARED ? arm_shared(server, sp, range) :
+							  arm_private(sp, range);
+
+		if (err)
+			return log_errno(err, "%s: cannot take over its memory at %#" PRIx64,
+					 sp->name, range->start);
+	}
+	sp->ranges_due -= rec->n_ranges;
+	return 0;
+}
+
+/* Any mistake in a record ends the server: nothing is served by halves. */
+static int protocol_error(const struct handoff_record *rec, const char *what)
+{
+	log_error("lazy-pages socket: %s %d: %s", handoff_type_str(rec->type), rec->pid, what);
+	return -EPROTO;
+}
+
+static int on_task(struct server *server, struct handoff_record *rec)
+{
+	struct task_source *source;
+	struct lazy_space *sp;
+	int *pidfd, err;
+
+	if (find_task(server, rec->pid))
+		return protocol_error(rec, "came twice");
+	pidfd = array_push(&server->pidfds, &server->n_pidfds, &server->cap_pidfds);
+	source = calloc(1, sizeof(*source));
+	if (!pidfd || !source) {
+		free(source);
+		return log_errno(-ENOMEM, "task %d: cannot take it over", rec->pid);
+	}
+	*pidfd = take_fd(&rec->pidfd);
+	err = source_file_open(server->images, IMAGE_PAGEMAP, rec->pid, &source->pages);
+	if (err) {
+		free(source);
+		return log_errno(err, "task %d: cannot use its page map", rec->pid);
+	}
+	sp = server_add_space(server, take_fd(&rec->fd), rec->pid, 0, source);
+	if (!sp)
+		return -ENOMEM;
+	sp->pidfd = *pidfd;
+	sp->ranges_due = rec->n_total;
+	return add_ranges(server, sp, rec);
+}
+
+static int on_ranges(struct server *server, struct handoff_record *rec)
+{
+	struct lazy_space *sp = find_task(server, rec->pid);
+
+	if (!sp || rec->n_ranges > sp->ranges_due)
+		return protocol_error(rec, "nobody waits for these ranges");
+	return add_ranges(server, sp, rec);
+}
+
+static int on_segment(struct server *server, struct handoff_record *rec)
+{
+	struct lazy_segment *ls = server_segment(server, rec->shmid);
+
+	return ls ? server_segment_file(server, ls, take_fd(&rec->fd)) : -EINVAL;
+}
+
+static int on_complete(struct server *server, struct handoff_record *rec)
+{
+	const struct lazy_segment *ls;
+	const struct lazy_space *sp;
+
+	if (rec->n_tasks != server->n_pidfds)
+		return protocol_error(rec, "not as many tasks as were handed over");
+	TAILQ_FOREACH(sp, &server->spaces, link)
+		if (sp->ranges_due)
+			return protocol_error(rec, "ranges of a task are missing");
+	TAILQ_FOREACH(ls, &server->segments, link)
+		if (!ls->window)
+			return protocol_error(rec, "the file of a segment is missing");
+	server->complete = true;
+	log_info("lazy-pages: serving %u tasks", rec->n_tasks);
+	return handoff_send_status(server->session.fd, 0);
+}
+
+static const struct record_row {
+	enum handoff_type type;
+	bool greeted;			/* whether it may come before or after the hello */
+	int (*apply)(struct server *server, struct handoff_record *rec);
+} record_table[] = {
+	{ HANDOFF_HELLO, false, on_hello },
+	{ HANDOFF_SEGMENT, true, on_segment },
+	{ HANDOFF_TASK, true, on_task },
+	{ HANDOFF_RANGES, true, on_ranges },
+	{ HANDOFF_COMPLETE, true, on_complete },
+};
+
+static int apply_record(struct server *server, struct handoff_record *rec)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(record_table); i++)
+		if (record_table[i].type == rec->type &&
+		    record_table[i].greeted == server->greeted && !server->complete)
+			return record_table[i].apply(server, rec);
+	return protocol_error(rec, "is out of order");
+}
+
+static int on_hangup(struct server *server)
+{
+	close_watch(server, &server->session);
+	if (server->complete || !server->greeted)
+		return 0;
+	log_error("lazy-pages: restore ended before it had handed over all its tasks");
+	return -ECONNRESET;
+}
+
+static int session_ready(struct server *server, struct watch *watch, uint32_t events)
+{
+	struct handoff_record rec;
+	int ret = handoff_receive(watch->fd, &rec), err;
+
+	if (ret == -EAGAIN)
+		return 0;
+	if (!ret)
+		return on_hangup(server);
+	if (ret > 0) {
+		ret = apply_record(server, &rec);
+		/* Where it failed, what was not taken stays open, for the guardian. */
+		if (!ret || !server->greeted)
+			handoff_record_fini(&rec);
+	}
+	if (!ret)
+		return 0;
+	/* The peer may be gone as well. */
+	err = handoff_send_status(watch->fd, ret);
+	if (server->greeted)
+		return ret;
+	close_watch(server, watch);
+	return err == -EPIPE ? 0 : err;
+}
+
+static int listener_ready(struct server *server, struct watch *watch, uint32_t events)
+{
+	int sock = handoff_accept(watch->fd);
+
+	if (sock == -EAGAIN || sock == -EPERM)
+		return 0;
+	if (sock < 0)
+		return sock;
+	/* The last one to come is the one that is listened to. */
+	close_watch(server, &server->session);
+	server->session = (struct watch){ .fd = sock, .ready = session_ready };
+	return server_watch(server, &server->session);
+}
+
+int session_listen(struct server *server)
+{
+	int fd = handoff_listen(server->workdir_fd);
+
+	if (fd < 0)
+		return fd;
+	server->listener = (struct watch){ .fd = fd, .ready = listener_ready };
+	return server_watch(server, &server->listener);
+}

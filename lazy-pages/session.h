@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The session with the restore: who connects, and what it hands over. */
+#ifndef LAZY_PAGES_SESSION_H
+#define LAZY_PAGES_SESSION_H
+
+struct server;
+
+/* Listens below server->workdir_fd. 0 or -errno, logged. */
+int session_listen(struct server *server);
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A space: one armed address space, drawn as ranges.
+ *
+ *	image   |AAAAAAAAAAAA|....|BBBB|	A, B: in the image   .: hole (zero)
+ *	space   |AA##AAAA|   |zzzz|BBBB|	#: delivered   z: removed, reads as zero
+ *
+ * PENDING ranges say where their content is in the page source; moving one
+ * changes its address and leaves that as it is. Delivered, removed and empty
+ * memory are all SETTLED: nothing of the image belongs there any more, and
+ * who touches a missing page of it gets a zero page. SHARED ranges are windows
+ * on segments. Addresses that no range covers are memory that the kernel
+ * armed on its own (a mapping that grew in place): zero as well, or the
+ * continuation of a window.
+ *
+ * Order of events. The kernel queues UNMAP and REMAP when the change is made
+ * and its locks are dropped, so that two threads may queue theirs the other
+ * way round: one unmaps X, another moves Y to the X that became free, and the
+ * news of the move comes first. As long as such news is outstanding the kernel
+ * refuses every fill (EAGAIN); so each fill that it accepts ends an epoch, and
+ * events of different epochs are in order. Within one epoch:
+ *
+ *	REMAP Y -> X while X is taken	what was at X is kept aside: its own
+ *					UNMAP or REMAP is still to come
+ *	UNMAP X, of what was moved to	is about what was there before: the
+ *	X in this epoch			newcomer stays. Were it gone, a fill
+ *					would find no memory there and say so
+ */
+#ifndef LAZY_PAGES_SPACE_H
+#define LAZY_PAGES_SPACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lazy-pages/range.h"
+#include "lazy-pages/segment.h"
+
+struct space {
+	struct range_map map;
+	struct range_map aside;		/* displaced in this epoch, see above */
+	uint32_t epoch;			/* from 1 */
+};
+
+void space_init(struct space *space);
+void space_fini(struct space *space);
+
+/*
+ * Arms [start, end): PENDING (@source: address in the page source), SHARED
+ * (@segment, @source: offset) or SETTLED. 0, -EEXIST when some of it is armed
+ * already, -EINVAL, -ENOMEM.
+ */
+int space_add(struct space *space, uint64_t start, uint64_t end, enum range_kind kind,
+	      uint64_t source, struct segment *segment);
+
+/*
+ * The range to answer a fault at @addr from; NULL: nothing is known, a zero
+ * page. A window that has grown in place is found by what it continues.
+ */
+const struct range *space_fault(struct space *space, uint64_t addr);
+/* The first PENDING range that ends above @addr, or NULL. */
+const struct range *space_pending_from(const struct space *space, uint64_t addr);
+/* The first SHARED range that overlaps [start, end) and whose segment is not done, or NULL. */
+const struct range *space_window_pending(const struct space *space, uint64_t start,
+					 uint64_t end);
+
+/* What follows returns 0 or -ENOMEM; the space can't be trusted after that. */
+
+/* [start, end) was delivered: nothing of it is pending any more. Windows stay. */
+int space_filled(struct space *space, uint64_t start, uint64_t end);
+/* A fill found no armed memory there. */
+int space_absent(struct space *space, uint64_t start, uint64_t end);
+/* A fill was accepted by the kernel: the epoch ends. */
+void space_settled(struct space *space);
+
+/*
+ * The events. REMOVE: private memory reads as zero; of a window only the
+ * kernel knows whether it was emptied (MADV_REMOVE) or only let go
+ * (MADV_DONTNEED), so its pages must have been delivered before the event is
+ * read: -EBUSY when they were not.
+ */
+int space_remove(struct space *space, uint64_t start, uint64_t end);
+int space_unmap(struct space *space, uint64_t start, uint64_t end);
+/*
+ * REMAP. What was private leaves its old place empty, whether that place goes
+ * (an UNMAP event follows) or stays armed (MREMAP_DONTUNMAP). A window stays
+ * at its old place too, until that UNMAP. @len 0 duplicates a window.
+ */
+int space_move(struct space *space, uint64_t from, uint64_t to, uint64_t len);
+/* FORK: @child, initialised and empty, becomes a copy. */
+int space_clone(struct space *child, const struct space *parent);
+
+/* Whether nothing is left to deliver: neither here nor in a segment with a window here. */
+bool space_done(const struct space *space);
+
+#endif
