@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The tree of a dump: freezing it and letting it go.
+ *
+ * From the root down: when all threads of a task stand still it makes no more
+ * children, so its list of children is final, and the children's turn comes.
+ * A thread that is made while others are being seized shows up when the list
+ * of threads is read again; it is complete when a whole reading brings nothing
+ * new. A task that ends meanwhile is a zombie of its parent's, which has been
+ * frozen, or gone with its parent.
+ */
+#include "engine/collect.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#include "core/dump.h"
+#include "core/options.h"
+#include "inject/session.h"
+#include "inject/tracee.h"
+#include "sys/proc_stat.h"
+#include "sys/proc_tasks.h"
+#include "sys/syscall.h"
+#include "util/arena.h"
+#include "util/cleanup.h"
+#include "util/log.h"
+
+/* A task that makes threads faster than we seize them is given up. */
+#define MAX_ROUNDS 64
+
+static struct task *new_task(struct dump *d, struct task *parent, int pid)
+{
+	struct task *t = arena_new_object(d->arena, struct task);
+
+	t->dump = arena_new_object(d->arena, struct task_dump);
+	t->dump->stat = arena_new_object(d->arena, struct proc_stat);
+	t->dump->pidfd = -1;
+	t->pid = pid;
+	t->parent = parent;
+	t->state = TASK_ALIVE;
+	TAILQ_INIT(&t->children);
+	TAILQ_INSERT_TAIL(&d->tasks, t, link);
+	if (parent)
+		TAILQ_INSERT_TAIL(&parent->children, t, sibling);
+	return t;
+}
+
+static struct thread *find_thread(struct task *t, int tid)
+{
+	for (size_t i = 0; i < t->n_threads; i++)
+		if (t->threads[i].tid == tid)
+			return &t->threads[i];
+	return NULL;
+}
+
+/* Seizes the threads that are not ours yet. Returns how many, or -errno. */
+static int seize_new_threads(struct dump *d, struct task *t)
+{
+	_cleanup_free_ pid_t *tids = NULL;
+	struct thread *threads;
+	size_t n, known = t->n_threads;
+	int r = proc_threads_read(t->pid, &tids, &n);
+
+	if (r < 0)
+		return r;
+	threads = arena_new_array(d->arena, struct thread, known + n);
+	for (size_t i = 0; i < known; i++)
+		threads[i] = t->threads[i];
+	t->threads = threads;
+	for (size_t i = 0; i < n; i++) {
+		struct thread *th = &t->threads[t->n_threads];
+		struct tracee *tracee;
+
+		if (find_thread(t, tids[i]))
+			continue;
+		tracee = arena_new_object(d->arena, struct tracee);
+		r = tracee_seize(t->pid, tids[i], tracee);
+		if (r == -ESRCH)
+			continue;
+		if (r < 0)
+			return r == -EPERM ? log_errno(r, "pid %d: cannot seize thread %d: is it traced "
+						       "by a debugger?", t->pid, tids[i]) : r;
+		th->tid = tids[i];
+		th->dump = arena_new_object(d->arena, struct thread_dump);
+		th->dump->tracee = tracee;
+		t->n_threads++;
+	}
+	return t->n_threads - known;
+}
+
+static void drop_thread(struct task *t, size_t i)
+{
+	for (; i + 1 < t->n_threads; i++)
+		t->threads[i] = t->threads[i + 1];
+	t->n_threads--;
+}
+
+/* Waits for the threads from @first on; those that ended are forgotten. */
+static int stop_threads(struct task *t, size_t first)
+{
+	for (size_t i = first; i < t->n_threads;) {
+		int r = tracee_stop(t->threads[i].dump->tracee);
+
+		if (r == -ESRCH) {
+			drop_thread(t, i);
+			continue;
+		}
+		if (r < 0)
+			return r;
+		i++;
+	}
+	return 0;
+}
+
+static int freeze_threads(struct dump *d, struct task *t)
+{
+	for (int round = 0; round < MAX_ROUNDS; round++) {
+		size_t known = t->n_threads;
+		int n = seize_new_threads(d, t), r;
+
+		if (n < 0)
+			return n;
+		if (!n)
+			return 0;
+		r = stop_threads(t, known);
+		if (r < 0)
+			return r;
+	}
+	return log_errno(-EAGAIN, "pid %d: makes threads faster than they can be seized", t->pid);
+}
+
+/* What a stopped task's wait status says: it was stopped by job control. */
+static void note_state(struct task *t)
+{
+	t->state = TASK_ALIVE;
+	if (t->threads[0].dump->tracee->stop_signal)
+		t->state = TASK_STOPPED;
+}
+
+static int read_stat(struct task *t)
+{
+	int r = proc_stat_read(t->pid, 0, t->dump->stat);
+
+	if (r < 0)
+		return r;
+	t->ppid = t->dump->stat->ppid;
+	t->pgid = t->dump->stat->pgrp;
+	t->sid = t->dump->stat->session;
+	return 0;
+}
+
+static int zombie(struct dump *d, struct task *t)
+{
+	t->state = TASK_DEAD;
+	t->threads = arena_new_array(d->arena, struct thread, 1);
+	t->threads[0].tid = t->pid;
+	t->n_threads = 1;
+	return 0;
+}
+
+/* Positive: the task has vanished. */
+static int freeze_task(struct dump *d, struct task *t)
+{
+	int r = inject_settle(t->pid);
+
+	if (r < 0)
+		return r;
+	r = read_stat(t);
+	if (r == -ESRCH)
+		return 1;
+	if (r < 0)
+		return r;
+	t->dump->pidfd = sys_pidfd_open(t->pid, 0);
+	if (t->dump->pidfd < 0 && t->dump->pidfd != -ESRCH)
+		return log_errno(t->dump->pidfd, "pid %d: cannot open a pidfd", t->pid);
+	if (t->dump->stat->state != 'Z') {
+		r = freeze_threads(d, t);
+		if (r < 0 && r != -ESRCH)
+			return r;
+		r = read_stat(t);
+		if (r == -ESRCH)
+			return 1;
+		if (r < 0)
+			return r;
+	}
+	if (t->dump->stat->state == 'Z' && t->n_threads)
+		return log_errno(-ENOTSUP, "pid %d: its leader has ended and other threads run on: "
+				 "not covered", t->pid);
+	if (!t->n_threads)
+		return zombie(d, t);
+	if (t->threads[0].tid != t->pid)
+		return log_errno(-ENOTSUP, "pid %d: its leader is not among its threads", t->pid);
+	note_state(t);
+	return 0;
+}
+
+static int freeze_children(struct dump *d, struct task *t);
+
+static int freeze_below(struct dump *d, struct task *parent, int pid)
+{
+	struct task *t = new_task(d, parent, pid);
+	int r = freeze_task(d, t);
+
+	if (r > 0) {
+		if (!parent)
+			return log_errno(-ESRCH, "pid %d: no such process", pid);
+		TAILQ_REMOVE(&d->tasks, t, link);
+		TAILQ_REMOVE(&parent->children, t, sibling);
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	return task_is_live(t) ? freeze_children(d, t) : 0;
+}
+
+static int freeze_children(struct dump *d, struct task *t)
+{
+	_cleanup_free_ pid_t *pids = NULL;
+	size_t n;
+	int r = proc_children_read(t->pid, &pids, &n);
+
+	if (r < 0)
+		return log_errno(r, "pid %d: cannot read its children", t->pid);
+	for (size_t i = 0; i < n; i++) {
+		if (task_find(&d->tasks, pids[i]))
+			continue;
+		r = freeze_below(d, t, pids[i]);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/*
+ * Children whose parent ended while we were at it may have come to a task that
+ * was looked at before (a subreaper): look again until nothing changes.
+ */
+static int freeze_adopted(struct dump *d)
+{
+	struct task *t, *last;
+	int r;
+
+	do {
+		last = TAILQ_LAST(&d->tasks, task_list);
+		TAILQ_FOREACH(t, &d->tasks, link) {
+			r = task_is_live(t) ? freeze_children(d, t) : 0;
+			if (r < 0)
+				return r;
+		}
+	} while (last != TAILQ_LAST(&d->tasks, task_list));
+	return 0;
+}
+
+/* Sessions and groups that begin outside the tree are the shell's (--shell-job). */
+static int check_shell_job(struct dump *d)
+{
+	struct task *root = TAILQ_FIRST(&d->tasks), *t;
+	int outside = root->sid;
+
+	if (outside == root->pid)
+		return 0;
+	if (!d->opts->shell_job)
+		return log_errno(-ENOTSUP, "pid %d: its session %d is led from outside of the tree: "
+				 "use --shell-job, or start it with setsid", root->pid, outside);
+	TAILQ_FOREACH(t, &d->tasks, link) {
+		if (t->sid != outside)
+			continue;
+		t->sid = 0;
+		if (!task_find(&d->tasks, t->pgid))
+			t->pgid = 0;
+	}
+	return 0;
+}
+
+int collect_tree(struct dump *d)
+{
+	int r = freeze_below(d, NULL, d->opts->pid);
+
+	if (r < 0)
+		return r;
+	r = freeze_adopted(d);
+	if (r < 0)
+		return r;
+	if (!task_is_live(TAILQ_FIRST(&d->tasks)))
+		return log_errno(-ESRCH, "pid %d is a zombie: there is nothing to dump",
+				 d->opts->pid);
+	return check_shell_job(d);
+}
+
+int collect_parasites(struct dump *d)
+{
+	struct task *t;
+	int r;
+
+	TAILQ_FOREACH(t, &d->tasks, link) {
+		if (!task_is_live(t))
+			continue;
+		r = parasite_inject(t->threads[0].dump->tracee, &t->dump->parasite);
+		if (r < 0)
+			return r;
+		r = parasite_misc(t->dump->parasite, &t->dump->misc);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int end_task(struct task *t, enum collect_end end)
+{
+	int sig = end == COLLECT_END_KILL ? SIGKILL : SIGSTOP, r;
+
+	if (end == COLLECT_END_RUN || t->dump->pidfd < 0)
+		return 0;
+	r = sys_pidfd_send_signal(t->dump->pidfd, sig, NULL);
+	if (r < 0 && r != -ESRCH)
+		return log_errno(r, "pid %d: cannot send it signal %d", t->pid, sig);
+	return 0;
+}
+
+/* The kernel tells the parent of a killed task only when its tracer knows. */
+static void collect_dead_threads(struct task *t)
+{
+	for (size_t i = t->n_threads; i-- > 0;)
+		while (waitpid(t->threads[i].tid, NULL, __WALL) < 0 && errno == EINTR)
+			;
+}
+
+static int detach_threads(struct task *t)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < t->n_threads; i++) {
+		int one = t->threads[i].dump ? tracee_detach(t->threads[i].dump->tracee) : 0;
+
+		r = r < 0 ? r : one;
+	}
+	return r;
+}
+
+int collect_thaw(struct dump *d, enum collect_end end)
+{
+	struct task *t;
+	int r = 0, one;
+
+	TAILQ_FOREACH(t, &d->tasks, link) {
+		one = parasite_cure(take_ptr(t->dump->parasite));
+		if (one < 0 && one != -ESRCH)
+			r = one;
+	}
+	/* All are told first: no parent sees its child end and acts on it. */
+	TAILQ_FOREACH(t, &d->tasks, link) {
+		one = end_task(t, end);
+		r = r < 0 ? r : one;
+	}
+	TAILQ_FOREACH(t, &d->tasks, link) {
+		if (end == COLLECT_END_KILL && task_is_live(t)) {
+			collect_dead_threads(t);
+			continue;
+		}
+		one = detach_threads(t);
+		r = r < 0 ? r : one;
+	}
+	return r;
+}

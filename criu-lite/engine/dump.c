@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The story of a dump.
+ *
+ *	freeze		every thread of every task is seized and stands still
+ *	collect		what /proc tells, what only the task can tell
+ *	agree		every kind builds its messages or refuses, by name;
+ *			nothing has been written yet
+ *	save		memory, files' content, images; the inventory last
+ *	thaw		parasites leave; the tree goes on, stops, or ends
+ *
+ * Whatever fails, at any line, ends in thaw: the tree goes on as it was.
+ */
+#include "engine/dump.h"
+
+#include <errno.h>
+#include <linux/kcmp.h>
+#include <unistd.h>
+
+#include "core/dump.h"
+#include "core/file.h"
+#include "core/file.h"
+#include "core/options.h"
+#include "engine/clocks.h"
+#include "engine/collect.h"
+#include "engine/dump-images.h"
+#include "engine/interrupt.h"
+#include "engine/memory-dump.h"
+#include "engine/pidfile.h"
+#include "engine/stats.h"
+#include "image/dir.h"
+#include "image/writer.h"
+#include "sys/features.h"
+#include "sys/sockdiag.h"
+#include "util/arena.h"
+#include "util/log.h"
+
+static int agree_task(struct dump *d, struct task *t)
+{
+	for (const struct task_kind *const *k = d->kinds->tasks; *k; k++) {
+		int r = (*k)->dump_task ? (*k)->dump_task(d, t) : 0;
+
+		if (r < 0)
+			return r;
+		for (size_t i = 0; i < t->n_threads; i++) {
+			r = (*k)->dump_thread ? (*k)->dump_thread(d, t, &t->threads[i]) : 0;
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+static int agree_files(struct dump *d, struct task *t)
+{
+	struct task_dump *td = t->dump;
+
+	for (size_t i = 0; i < td->n_fds; i++) {
+		int r = dump_file(d, &td->fds[i]);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Every kind builds its messages, or refuses. */
+static int agree(struct dump *d)
+{
+	struct task *t;
+	int r;
+
+	TAILQ_FOREACH(t, &d->tasks, link) {
+		r = interrupt_check("dump");
+		if (r < 0)
+			return r;
+		r = agree_task(d, t);
+		if (r >= 0 && task_is_live(t))
+			r = memory_dump_collect(d, t);
+		if (r >= 0 && task_is_live(t) && !task_shares_files(t))
+			r = agree_files(d, t);
+		if (r < 0)
+			return r;
+	}
+	return dump_files_complete(d);
+}
+
+static int save_kinds(struct dump *d)
+{
+	for (const struct file_kind *const *k = d->kinds->files; *k; k++) {
+		int r = (*k)->save ? (*k)->save(d) : 0;
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int save_memory(struct dump *d)
+{
+	struct task *t;
+	int r;
+
+	stats_mark(d->clock, STATS_MEMORY);
+	TAILQ_FOREACH(t, &d->tasks, link) {
+		r = interrupt_check("dump");
+		if (r >= 0 && task_is_live(t))
+			r = memory_dump_save(d, t);
+		if (r < 0)
+			return r;
+	}
+	stats_mark(d->clock, STATS_MEMORY_DONE);
+	return 0;
+}
+
+static int save(struct dump *d)
+{
+	int r = image_dir_begin(d->images);
+
+	if (r < 0)
+		return r;
+	r = save_memory(d);
+	if (r < 0)
+		return r;
+	r = save_kinds(d);
+	if (r < 0)
+		return r;
+	r = clocks_dump(d);
+	if (r < 0)
+		return r;
+	return dump_images_write(d);
+}
+
+static int dump_frozen(struct dump *d)
+{
+	int r = collect_facts(d);
+
+	if (r < 0)
+		return r;
+	r = collect_ids(d);
+	if (r < 0)
+		return r;
+	r = collect_parasites(d);
+	if (r < 0)
+		return r;
+	r = agree(d);
+	if (r < 0)
+		return r;
+	r = save(d);
+	if (r < 0)
+		return r;
+	/*
+	 * A tree that goes on need not stand still while the disk does its
+	 * work; one that ends must be safe on disk first.
+	 */
+	if (d->opts->leave_running)
+		return 0;
+	return dump_images_commit(d);
+}
+
+static enum collect_end end_of_tree(const struct options *opts)
+{
+	if (opts->leave_running)
+		return COLLECT_END_RUN;
+	return opts->leave_stopped ? COLLECT_END_STOP : COLLECT_END_KILL;
+}
+
+static int dump_tree(struct dump *d)
+{
+	int r, thaw;
+
+	r = collect_tree(d);
+	if (r >= 0) {
+		stats_mark(d->clock, STATS_FROZEN);
+		r = dump_frozen(d);
+	}
+	thaw = collect_thaw(d, r < 0 ? COLLECT_END_RUN : end_of_tree(d->opts));
+	stats_mark(d->clock, STATS_THAWED);
+	if (r < 0)
+		return r;
+	if (thaw < 0)
+		return thaw;
+	return d->opts->leave_running ? dump_images_commit(d) : 0;
+}
+
+int dump_run(const struct options *opts, const struct kind_table *kinds)
+{
+	struct kernel_features features;
+	DumpStatsEntry stats = DUMP_STATS_ENTRY__INIT;
+	struct stats_clock clock;
+	struct dump d = {
+		.opts = opts,
+		.kinds = kinds,
+		.features = &features,
+		.arena = arena_new(),
+		.stats = &stats,
+		.clock = &clock,
+	};
+	int r;
+
+	stats_begin(&clock);
+	TAILQ_INIT(&d.tasks);
+	kobj_set_init(&d.files, KCMP_FILE, d.arena);
+	r = features_probe(&features);
+	if (r < 0)
+		return r;
+	r = interrupt_block();
+	if (r < 0)
+		return r;
+	r = image_dir_open(opts->images_dir, &d.images);
+	if (r < 0)
+		return r;
+	r = dump_tree(&d);
+	if (r >= 0)
+		r = stats_write_dump(&d);
+	if (r >= 0)
+		r = pidfile_write(opts, opts->pid);
+	if (r < 0)
+		log_error("Dumping FAILED.");
+	else
+		log_info("Dumping finished successfully");
+	fd_info_close_all(&d);
+	fd_info_close_all(&d);
+	sockdiag_free(d.socks);
+	image_dir_free(d.images);
+	arena_free(d.arena);
+	return r;
+}

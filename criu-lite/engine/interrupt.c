@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Signals that ask for an end. */
+#include "engine/interrupt.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "util/log.h"
+#include "util/macro.h"
+
+static const int end_signals[] = { SIGHUP, SIGINT, SIGTERM };
+
+static void end_set(sigset_t *set)
+{
+	sigemptyset(set);
+	for (size_t i = 0; i < ARRAY_SIZE(end_signals); i++)
+		sigaddset(set, end_signals[i]);
+}
+
+int interrupt_block(void)
+{
+	sigset_t set;
+
+	end_set(&set);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return log_errno(-errno, "cannot block signals");
+	return 0;
+}
+
+void interrupt_allow(void)
+{
+	sigset_t set;
+
+	end_set(&set);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+int interrupt_check(const char *what)
+{
+	sigset_t set;
+
+	if (sigpending(&set) < 0)
+		return log_errno(-errno, "cannot read pending signals");
+	for (size_t i = 0; i < ARRAY_SIZE(end_signals); i++)
+		if (sigismember(&set, end_signals[i]))
+			return log_errno(-EINTR, "%s: given up on signal %d (%s)", what,
+					 end_signals[i], strsignal(end_signals[i]));
+	return 0;
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Reads the tree of an image directory.
+ *
+ * Messages live until the process ends: a restored task needs them until its
+ * memory is replaced, and the coordinator until all tasks run.
+ */
+#include "engine/load.h"
+
+#include <errno.h>
+
+#include "core/options.h"
+#include "core/restore.h"
+#include "engine/plan.h"
+#include "image/dir.h"
+#include "image/reader.h"
+#include "images/pstree.pb-c.h"
+#include "util/arena.h"
+#include "util/log.h"
+
+/* More threads or tasks than a kernel can number are no tree. */
+#define MAX_THREADS (1 << 22)
+
+static int load_inventory(struct restore *r)
+{
+	int ret = image_read_inventory(r->images, &r->inventory);
+
+	if (ret == -ENOENT)
+		return log_errno(ret, "%s: no inventory.img: the dump is not complete",
+				 r->images->path);
+	if (ret < 0)
+		return ret;
+	if (!r->inventory->has_fdinfo_per_id || !r->inventory->fdinfo_per_id)
+		return log_errno(-EINVAL, "inventory: not a full dump (fdinfo_per_id is not set)");
+	if (!r->inventory->root_ids)
+		return log_errno(-EINVAL, "inventory: no root_ids");
+	if (r->inventory->has_tcp_close && r->inventory->tcp_close)
+		return log_errno(-ENOTSUP, "inventory: dumped with tcp-close: not covered");
+	return 0;
+}
+
+/* A required image of one task: a missing file is an error of its own. */
+static int load_single(struct restore *r, enum image_type type, int key, void *message)
+{
+	int ret = image_read_single(r->images, type, key, message);
+
+	if (ret == -ENOENT)
+		return log_errno(ret, "pid %d: its %s image is missing", key,
+				 image_desc(type)->symbol);
+	return ret;
+}
+
+static int load_core(struct restore *r, struct task *t, size_t i)
+{
+	struct thread *th = &t->threads[i];
+	CoreEntry *core;
+	int ret = load_single(r, IMAGE_CORE, th->tid, &core);
+
+	if (ret < 0)
+		return ret;
+	th->core = core;
+	if (core->mtype != CORE_ENTRY__MARCH__X86_64)
+		return log_errno(-ENOTSUP, "core-%d: machine type %d is not x86_64", th->tid,
+				 core->mtype);
+	if (!core->tc != (i > 0))
+		return log_errno(-EINVAL, "core-%d: task part %s", th->tid,
+				 core->tc ? "in a thread that is not the leader" : "is missing");
+	if (!i) {
+		t->state = core->tc->task_state;
+		if (t->state != TASK_ALIVE && t->state != TASK_DEAD && t->state != TASK_STOPPED)
+			return log_errno(-EINVAL, "core-%d: task state %u is unknown", th->tid,
+					 core->tc->task_state);
+	}
+	if (task_is_live(t) && (!core->thread_info || !core->thread_core))
+		return log_errno(-EINVAL, "core-%d: registers or thread state are missing", th->tid);
+	return 0;
+}
+
+static int load_ids(struct restore *r, struct task *t)
+{
+	int ret = image_read_single(r->images, IMAGE_IDS, t->pid, (void *)&t->ids);
+
+	if (ret != -ENOENT)
+		return ret;
+	/* Before ids-PID existed they stood in the core (spec/images.md, section 20). */
+	t->ids = task_core(t)->ids;
+	if (!t->ids)
+		return log_errno(ret, "pid %d: its IDS image is missing", t->pid);
+	return 0;
+}
+
+static int load_task(struct restore *r, struct task *t)
+{
+	int ret = load_core(r, t, 0);
+
+	if (ret < 0)
+		return ret;
+	if (!task_is_live(t)) {
+		t->n_threads = 1;
+		return 0;
+	}
+	for (size_t i = 1; i < t->n_threads; i++) {
+		ret = load_core(r, t, i);
+		if (ret < 0)
+			return ret;
+	}
+	ret = load_ids(r, t);
+	if (ret < 0)
+		return ret;
+	ret = load_single(r, IMAGE_MM, t->pid, &t->mm);
+	if (ret < 0)
+		return ret;
+	return load_single(r, IMAGE_FS, t->pid, &t->fs);
+}
+
+static int add_task(struct restore *r, const PstreeEntry *entry)
+{
+	struct task *t = arena_new_object(r->arena, struct task);
+
+	t->restore = arena_new_object(r->arena, struct task_restore);
+	t->restore->pidfd = t->restore->uffd = t->restore->pages_fd = -1;
+	t->pid = entry->pid;
+	t->ppid = entry->ppid;
+	t->pgid = entry->pgid;
+	t->sid = entry->sid;
+	if (entry->n_threads > MAX_THREADS)
+		return log_errno(-EINVAL, "pstree: pid %d: %zu threads", t->pid,
+				 entry->n_threads);
+	t->n_threads = entry->n_threads ? entry->n_threads : 1;
+	t->threads = arena_new_array(r->arena, struct thread, t->n_threads);
+	for (size_t i = 1; i < t->n_threads; i++)
+		t->threads[i].tid = entry->threads[i];
+	/* A zombie's first thread id is 0 in images of CRIU's: the pid is what counts. */
+	t->threads[0].tid = t->pid;
+	TAILQ_INSERT_TAIL(&r->tasks, t, link);
+	return load_task(r, t);
+}
+
+static int load_pstree(struct restore *r)
+{
+	struct image_reader *reader;
+	ProtobufCMessage *msg;
+	int ret;
+
+	ret = image_reader_open(r->images, IMAGE_PSTREE, 0, &reader);
+	if (ret == -ENOENT)
+		return log_errno(ret, "pstree.img is missing");
+	if (ret < 0)
+		return ret;
+	while ((ret = image_reader_next(reader, &msg)) > 0) {
+		ret = add_task(r, (PstreeEntry *)msg);
+		protobuf_c_message_free_unpacked(msg, NULL);
+		if (ret < 0)
+			break;
+	}
+	image_reader_free(reader);
+	return ret;
+}
+
+int load_tree(struct restore *r)
+{
+	int ret = load_inventory(r);
+
+	if (ret < 0)
+		return ret;
+	ret = load_pstree(r);
+	if (ret < 0)
+		return ret;
+	ret = plan_tree(&r->tasks, r->opts->shell_job);
+	if (ret < 0)
+		return ret;
+	return plan_births(&r->tasks, r->arena);
+}

@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The memory of a restored task.
+ *
+ * Everything that can be wrong is found in the coordinator, before any task
+ * runs: VMAs and pages are checked against each other, and every VMA by its
+ * kind. What a task then does is arithmetic: it hands the restorer a list of
+ * mappings and a list of reads.
+ *
+ *	eager	every page of the image is read into place
+ *	lazy	anonymous mappings are armed: the restorer registers them with
+ *		a userfaultfd and reads nothing for them; the server is told
+ *		what to bring where. The others are filled as in eager mode.
+ *
+ * The userfaultfd is made by the task itself, since it belongs to the memory
+ * of its maker; that memory survives the restorer's unmapping everything.
+ */
+#include "engine/memory-restore.h"
+
+#include <errno.h>
+#include <linux/userfaultfd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "core/kind.h"
+#include "core/options.h"
+#include "core/restore.h"
+#include "engine/memory-plan.h"
+#include "image/vma.h"
+#include "inject/abi/restorer.h"
+#include "kinds/mm/memfd.h"
+#include "kinds/mm/vdso.h"
+#include "pages/armable.h"
+#include "pages/handoff.h"
+#include "pages/pagemap.h"
+#include "sys/features.h"
+#include "sys/proc_maps.h"
+#include "sys/syscall.h"
+#include "sys/uffd.h"
+#include "util/arena.h"
+#include "util/cleanup.h"
+#include "util/log.h"
+#include "util/macro.h"
+
+/* Ends of user space with four and five levels of page tables. */
+#define TASK_SIZE_4_LEVELS 0x7ffffffff000UL
+#define TASK_SIZE_5_LEVELS 0xfffffffffff000UL
+
+/* Programs that are not PIE, and their heaps, begin low: the area stays above 4 GiB. */
+#define AREA_LOW (1UL << 32)
+/* A stack above the area would grow into it no further than this. */
+#define AREA_MARGIN (1UL << 20)
+
+/* The tail of what restorer_alloc() rounds up, for each array. */
+#define ALLOC_SLACK (8 * 16)
+
+static uint64_t task_size(void)
+{
+	/* Nothing is mapped up there; without five levels there is no such address. */
+	if (munmap((void *)(TASK_SIZE_5_LEVELS - PAGE_SIZE), PAGE_SIZE) == 0)
+		return TASK_SIZE_5_LEVELS;
+	return TASK_SIZE_4_LEVELS;
+}
+
+static const struct vma_kind *kind_of(const struct restore *r, const VmaEntry *entry)
+{
+	return plan_vma_kind(r->kinds, entry->status);
+}
+
+static bool is_lazy_private(const struct restore *r, const VmaEntry *entry)
+{
+	return r->opts->lazy_pages && vma_arming(entry, false, NULL) == VMA_ARM_PRIVATE;
+}
+
+/* Guard regions stand at the end of the list and are no mappings. */
+static size_t count_guards(const struct task *t)
+{
+	size_t n = 0;
+
+	while (n < t->mm->n_vmas && t->mm->vmas[t->mm->n_vmas - 1 - n]->status == VMA_GUARD)
+		n++;
+	return n;
+}
+
+static size_t count_ordinary(const struct task *t)
+{
+	return t->mm->n_vmas - count_guards(t);
+}
+
+static enum plan_pages plan_of(const struct restore *r, const VmaEntry *entry)
+{
+	switch (kind_of(r, entry)->pages) {
+	case VMA_PAGES_ALL:
+		return PLAN_PAGES_KERNEL;
+	case VMA_PAGES_ANON:
+	case VMA_PAGES_CHANGED:
+		return is_lazy_private(r, entry) ? PLAN_PAGES_LAZY : PLAN_PAGES_READ;
+	case VMA_PAGES_NONE:
+		break;
+	}
+	return PLAN_PAGES_NONE;
+}
+
+/* Plans the reads of a task; with @reads NULL they are counted. */
+static int plan_reads(const struct restore *r, const struct task *t, struct restorer_read *reads,
+		      size_t max_reads, struct plan_reads *p)
+{
+	const struct page_map *map = t->restore->pages;
+	size_t n = count_ordinary(t);
+	_cleanup_free_ struct plan_area *areas = calloc(n + 1, sizeof(*areas));
+	uint64_t bad = 0;
+	int ret = 0;
+
+	if (!areas)
+		return log_errno(-ENOMEM, "pid %d: cannot plan its memory", t->pid);
+	for (size_t i = 0; i < n; i++) {
+		areas[i].start = t->mm->vmas[i]->start;
+		areas[i].end = t->mm->vmas[i]->end;
+		areas[i].pages = plan_of(r, t->mm->vmas[i]);
+	}
+	plan_reads_init(p, areas, n, reads, max_reads);
+	for (size_t i = 0; ret == 0 && i < map->n_extents; i++) {
+		const struct page_extent *ext = &map->extents[i];
+
+		if (page_extent_has_data(ext))
+			ret = plan_reads_add(p, ext->start, ext->len, map->files[ext->file].fd,
+					     ext->offset, &bad);
+	}
+	p->areas = NULL;
+	if (ret < 0)
+		return log_errno(ret, "pagemap-%d: page %#lx belongs to no mapping that has pages",
+				 t->pid, (unsigned long)bad);
+	return 0;
+}
+
+static int load_own_maps(struct restore *r)
+{
+	int ret;
+
+	if (r->own_maps)
+		return 0;
+	r->own_maps = arena_new_object(r->arena, struct proc_maps);
+	ret = proc_maps_read(getpid(), r->own_maps);
+	return ret < 0 ? log_errno(ret, "cannot read our own mappings") : 0;
+}
+
+static int load_pages(struct restore *r, struct task *t)
+{
+	int ret = page_map_load(r->images, IMAGE_PAGEMAP, t->pid, &t->restore->pages);
+
+	if (ret == -ENOENT)
+		return log_errno(ret, "pid %d: pagemap-%d is missing", t->pid, t->pid);
+	if (ret < 0)
+		return ret;
+	if (t->restore->pages->nr_lazy_only)
+		return log_errno(-ENOTSUP, "pagemap-%d: %lu pages were left with the dump (made "
+				 "with --lazy-pages): not covered", t->pid,
+				 (unsigned long)t->restore->pages->nr_lazy_only);
+	return 0;
+}
+
+static int check_vmas(struct restore *r, struct task *t)
+{
+	size_t n;
+	int ret;
+
+	if (!t->mm->n_vmas)
+		return log_errno(-ENOTSUP, "mm-%d: no mappings: older images (vmas-%d) are not "
+				 "covered", t->pid, t->pid);
+	ret = plan_check_vmas(t->mm, t->pid, task_size(), &n);
+	if (ret < 0)
+		return ret;
+	if (n < t->mm->n_vmas && !r->features->madv_guard)
+		return log_errno(-ENOTSUP, "mm-%d: guard regions: this kernel has none "
+				 "(MADV_GUARD_INSTALL)", t->pid);
+	for (size_t i = 0; i < n; i++) {
+		const VmaEntry *e = t->mm->vmas[i];
+
+		ret = kind_of(r, e)->check(r, t, e);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+int memory_restore_load(struct restore *r, struct task *t)
+{
+	struct plan_reads p;
+	int ret = load_own_maps(r);
+
+	if (ret < 0)
+		return ret;
+	ret = load_pages(r, t);
+	if (ret < 0)
+		return ret;
+	ret = check_vmas(r, t);
+	if (ret < 0)
+		return ret;
+	ret = plan_reads(r, t, NULL, 0, &p);
+	if (ret < 0)
+		return ret;
+	t->restore->n_reads = p.n_reads;
+	r->pages_restored += p.pages;
+	return 0;
+}
+
+int memory_restore_open(struct restore *r)
+{
+	struct task *t;
+	int ret;
+
+	TAILQ_FOREACH(t, &r->tasks, link) {
+		struct page_map *map = t->restore->pages;
+
+		for (size_t i = 0; map && i < map->n_files; i++) {
+			if (map->files[i].fd < 0)
+				continue;
+			ret = restore_service_fd(r, map->files[i].fd);
+			if (ret < 0)
+				return ret;
+			map->files[i].fd = ret;
+		}
+	}
+	for (const struct vma_kind *const *k = r->kinds->vmas; *k; k++) {
+		ret = (*k)->open ? (*k)->open(r) : 0;
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+uint64_t memory_restore_room(const struct restore *r, const struct task *t)
+{
+	return t->mm->n_vmas * sizeof(struct restorer_vma) +
+	       count_guards(t) * sizeof(struct restorer_guard) +
+	       t->restore->n_reads * sizeof(struct restorer_read) + vdso_room(r) + ALLOC_SLACK;
+}
+
+int memory_restore_find_area(const struct restore *r, const struct task *t, uint64_t size,
+			     uint64_t *addr)
+{
+	size_t n_old = r->own_maps->n_vmas, n_new = count_ordinary(t);
+	_cleanup_free_ struct plan_range *old = calloc(n_old + 1, sizeof(*old));
+	_cleanup_free_ struct plan_range *new = calloc(n_new + 1, sizeof(*new));
+	int ret;
+
+	if (!old || !new)
+		return log_errno(-ENOMEM, "pid %d: cannot place the restorer", t->pid);
+	for (size_t i = 0; i < n_old; i++) {
+		old[i].start = r->own_maps->vmas[i].start;
+		old[i].end = r->own_maps->vmas[i].end;
+	}
+	for (size_t i = 0; i < n_new; i++) {
+		new[i].start = t->mm->vmas[i]->start;
+		new[i].end = t->mm->vmas[i]->end;
+	}
+	ret = area_place(old, n_old, new, n_new, size, AREA_MARGIN, AREA_LOW, TASK_SIZE_4_LEVELS,
+			 addr);
+	if (ret < 0)
+		ret = area_place(old, n_old, new, n_new, size, PAGE_SIZE, AREA_MARGIN,
+				 TASK_SIZE_4_LEVELS, addr);
+	if (ret < 0)
+		return log_errno(ret, "pid %d: no room for the restorer: %lu bytes that are free "
+				 "now and in the restored layout", t->pid, (unsigned long)size);
+	return 0;
+}
+
+/* Made by the kernel, or by nobody: not for the restorer to map. */
+static bool is_mapped(const VmaEntry *entry)
+{
+	return entry->status & VMA_REGULAR && !(entry->status & (VMA_VDSO | VMA_VVAR));
+}
+
+static void note_eager(const struct restore *r, const struct task *t, const VmaEntry *entry)
+{
+	const char *reason = NULL;
+
+	if (!r->opts->lazy_pages || !(entry->status & VMA_ANON_PRIVATE))
+		return;
+	vma_arming(entry, false, &reason);
+	log_info("pid %d: mapping %lx-%lx is filled at once: %s", t->pid,
+		 (unsigned long)entry->start, (unsigned long)entry->end,
+		 reason ? reason : "it can't be armed");
+}
+
+/* Decides whether the mapping is armed; then *range is what the server has to know. */
+static bool arm_range(const struct restore *r, const VmaEntry *entry, struct handoff_range *range)
+{
+	*range = (struct handoff_range){ .start = entry->start, .end = entry->end };
+	if (is_lazy_private(r, entry)) {
+		range->kind = HANDOFF_PRIVATE;
+		range->source = entry->start;
+		return true;
+	}
+	if (memfd_vma_is_lazy(r, entry, &range->shmid)) {
+		range->kind = HANDOFF_SHARED;
+		range->source = entry->pgoff;
+		return true;
+	}
+	return false;
+}
+
+static int plan_vmas(struct restore *r, struct task *t, struct restorer_args *args,
+		     struct handoff_range *ranges, size_t *n_ranges)
+{
+	size_t n = count_ordinary(t);
+	struct restorer_vma *v = restorer_alloc(args, n * sizeof(*v));
+
+	if (!v)
+		return -ENOMEM;
+	args->mm.vmas = v;
+	for (size_t i = 0; i < n; i++) {
+		const VmaEntry *e = t->mm->vmas[i];
+		int ret;
+
+		if (!is_mapped(e))
+			continue;
+		v->start = e->start;
+		v->len = e->end - e->start;
+		v->offset = e->pgoff;
+		v->madv = e->has_madv ? e->madv : 0;
+		v->fd = -1;
+		v->prot = e->prot;
+		v->flags = e->flags;
+		ret = kind_of(r, e)->plan(r, t, e, v);
+		if (ret < 0)
+			return ret;
+		if (arm_range(r, e, &ranges[*n_ranges])) {
+			v->how |= RESTORER_VMA_ARM;
+			++*n_ranges;
+		} else {
+			note_eager(r, t, e);
+		}
+		v++;
+	}
+	args->mm.n_vmas = v - args->mm.vmas;
+	return 0;
+}
+
+static int plan_guards(const struct task *t, struct restorer_args *args)
+{
+	size_t n = count_guards(t), first = count_ordinary(t);
+
+	if (!n)
+		return 0;
+	args->mm.guards = restorer_alloc(args, n * sizeof(*args->mm.guards));
+	if (!args->mm.guards)
+		return -ENOMEM;
+	args->mm.n_guards = n;
+	for (size_t i = 0; i < n; i++) {
+		const VmaEntry *e = t->mm->vmas[first + i];
+
+		args->mm.guards[i].start = e->start;
+		args->mm.guards[i].len = e->end - e->start;
+	}
+	return 0;
+}
+
+static int plan_all_reads(const struct restore *r, const struct task *t,
+			  struct restorer_args *args)
+{
+	size_t n = t->restore->n_reads;
+	struct plan_reads p;
+	int ret;
+
+	if (!n)
+		return 0;
+	args->mm.reads = restorer_alloc(args, n * sizeof(*args->mm.reads));
+	if (!args->mm.reads)
+		return -ENOMEM;
+	ret = plan_reads(r, t, args->mm.reads, n, &p);
+	args->mm.n_reads = p.n_reads;
+	return ret;
+}
+
+/* Makes the task's userfaultfd and tells the server what it will be asked for. */
+static int hand_off(struct restore *r, struct task *t, const struct handoff_range *ranges,
+		    size_t n_ranges)
+{
+	_cleanup_close_ int pidfd = -1;
+	int fd;
+
+	fd = uffd_open(UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_EVENT_REMAP |
+		       UFFD_FEATURE_EVENT_REMOVE | UFFD_FEATURE_EVENT_UNMAP |
+		       UFFD_FEATURE_MISSING_SHMEM, NULL);
+	if (fd < 0)
+		return log_errno(fd, "pid %d: cannot get a userfaultfd with fork, remap, remove "
+				 "and unmap events", t->pid);
+	t->restore->uffd = restore_service_fd(r, fd);
+	if (t->restore->uffd < 0)
+		return t->restore->uffd;
+	pidfd = sys_pidfd_open(getpid(), 0);
+	if (pidfd < 0)
+		return log_errno(pidfd, "pid %d: cannot get its pidfd", t->pid);
+	return handoff_send_task(r->handoff, t->pid, t->restore->uffd, pidfd, ranges, n_ranges);
+}
+
+int memory_restore_plan(struct restore *r, struct task *t, struct restorer_args *args)
+{
+	_cleanup_free_ struct handoff_range *ranges = calloc(t->mm->n_vmas + 1, sizeof(*ranges));
+	size_t n_ranges = 0;
+	int ret;
+
+	if (!ranges)
+		return log_errno(-ENOMEM, "pid %d: cannot plan its memory", t->pid);
+	args->mm.task_size = task_size();
+	args->mm.uffd = -1;
+	ret = plan_vmas(r, t, args, ranges, &n_ranges);
+	if (ret >= 0)
+		ret = plan_guards(t, args);
+	if (ret >= 0)
+		ret = plan_all_reads(r, t, args);
+	if (ret >= 0)
+		ret = vdso_plan(r, t, args);
+	if (ret < 0 || !r->opts->lazy_pages)
+		return ret;
+	ret = hand_off(r, t, ranges, n_ranges);
+	args->mm.uffd = t->restore->uffd;
+	return ret;
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The plan of a restore.
+ *
+ * A session can only be inherited or founded. A task that leads its session
+ * founds it with setsid(); every other task must be made by a parent that is
+ * in that session at that moment. A parent that founds a session has been in
+ * another one before, the one it was born in, and may have had children then:
+ *
+ *	born in 10 ---- makes children of session 10 ---- setsid() ----
+ *		makes children of its own session
+ *
+ * So the session a leader must be born in follows from its children, from the
+ * leaves up; whether its parent can give it that is checked at the parent.
+ *
+ * A process group needs a task with its id to begin. When that task is gone,
+ * a helper stands in until all members have joined.
+ */
+#include "engine/plan.h"
+
+#include <errno.h>
+
+#include "core/restore.h"
+#include "util/arena.h"
+#include "util/log.h"
+
+#define SESSION_ANY (-1)
+#define PID_MAX (1 << 22)
+
+static bool leads_session(const struct task *t)
+{
+	return t->sid == t->pid;
+}
+
+static int check_ids(const struct task *t, bool shell_job)
+{
+	if (t->pid < 1 || t->pid > PID_MAX || t->ppid < 0 || t->ppid > PID_MAX ||
+	    t->pgid < 0 || t->pgid > PID_MAX || t->sid < 0 || t->sid > PID_MAX)
+		return log_errno(-EINVAL, "pstree: pid %d: pid, ppid, pgid or sid out of range",
+				 t->pid);
+	if (!shell_job && (!t->sid || !t->pgid))
+		return log_errno(-EINVAL, "pstree: pid %d: its session or process group came from "
+				 "outside: restore with --shell-job", t->pid);
+	for (size_t i = 1; i < t->n_threads; i++)
+		if (t->threads[i].tid < 1 || t->threads[i].tid > PID_MAX)
+			return log_errno(-EINVAL, "pstree: pid %d: thread id %d out of range",
+					 t->pid, t->threads[i].tid);
+	return 0;
+}
+
+/* Pids and tids are one number space. O(n log n) is not worth it: trees are small. */
+static int check_unique(const struct task_list *tasks, const struct task *t)
+{
+	const struct task *other;
+
+	TAILQ_FOREACH(other, tasks, link) {
+		if (other == t)
+			break;
+		for (size_t i = 0; i < t->n_threads; i++)
+			for (size_t k = 0; k < other->n_threads; k++)
+				if (t->threads[i].tid == other->threads[k].tid)
+					return log_errno(-EINVAL, "pstree: id %d is there twice",
+							 t->threads[i].tid);
+	}
+	return 0;
+}
+
+int plan_tree(struct task_list *tasks, bool shell_job)
+{
+	struct task *root = TAILQ_FIRST(tasks), *t;
+	int r;
+
+	if (!root)
+		return log_errno(-EINVAL, "pstree: no task");
+	TAILQ_FOREACH(t, tasks, link) {
+		TAILQ_INIT(&t->children);
+		r = check_ids(t, shell_job);
+		if (r < 0)
+			return r;
+		r = check_unique(tasks, t);
+		if (r < 0)
+			return r;
+		if (t == root) {
+			if (t->ppid)
+				return log_errno(-EINVAL, "pstree: pid %d: the first task must be "
+						 "the root, but has parent %d", t->pid, t->ppid);
+			continue;
+		}
+		t->parent = t->ppid ? task_find(tasks, t->ppid) : NULL;
+		/* Only a task that was visited already has its list of children. */
+		if (!t->parent || t->parent == t || !t->parent->children.tqh_last)
+			return log_errno(-EINVAL, "pstree: pid %d: no parent %d before it", t->pid,
+					 t->ppid);
+		if (!task_is_live(t->parent))
+			return log_errno(-EINVAL, "pstree: pid %d: its parent %d is a zombie",
+					 t->pid, t->ppid);
+		TAILQ_INSERT_TAIL(&t->parent->children, t, sibling);
+	}
+	return 0;
+}
+
+static int find_session(struct task *t)
+{
+	struct task_birth *birth = &t->restore->birth;
+	struct task *child;
+
+	birth->session = leads_session(t) ? SESSION_ANY : t->sid;
+	TAILQ_FOREACH(child, &t->children, sibling) {
+		int want = child->restore->birth.session;
+
+		if (want == SESSION_ANY || want == t->sid)
+			continue;
+		if (birth->session != SESSION_ANY && birth->session != want)
+			return log_errno(-ENOTSUP, "pid %d: its session %d can't come from its "
+					 "parent %d, of session %d: a session whose leader is "
+					 "gone is not covered", child->pid, want, t->pid, t->sid);
+		child->restore->birth.before_setsid = true;
+		birth->session = want;
+	}
+	return 0;
+}
+
+/* The task that can make a helper of session @sid: its leader, or the root. */
+static struct task *session_parent(struct task_list *tasks, int sid)
+{
+	struct task *leader = sid ? task_find(tasks, sid) : NULL;
+
+	if (leader && task_is_live(leader) && leads_session(leader))
+		return leader;
+	return TAILQ_FIRST(tasks)->sid == sid ? TAILQ_FIRST(tasks) : NULL;
+}
+
+static int add_group_helper(struct task_list *tasks, struct arena *arena, struct task *member)
+{
+	struct task *parent = session_parent(tasks, member->sid), *helper;
+
+	if (!parent)
+		return log_errno(-ENOTSUP, "pid %d: process group %d has no leader, and no task "
+				 "of session %d can make one", member->pid, member->pgid,
+				 member->sid);
+	helper = arena_new_object(arena, struct task);
+	helper->restore = arena_new_object(arena, struct task_restore);
+	helper->threads = arena_new_array(arena, struct thread, 1);
+	helper->n_threads = 1;
+	helper->pid = helper->pgid = helper->threads[0].tid = member->pgid;
+	helper->sid = member->sid;
+	helper->ppid = parent->pid;
+	helper->parent = parent;
+	helper->state = TASK_HELPER;
+	helper->restore->birth.session = member->sid;
+	helper->restore->pidfd = helper->restore->uffd = helper->restore->pages_fd = -1;
+	TAILQ_INIT(&helper->children);
+	TAILQ_INSERT_TAIL(tasks, helper, link);
+	TAILQ_INSERT_TAIL(&parent->children, helper, sibling);
+	log_info("pid %d: a helper holds process group %d", member->pid, member->pgid);
+	return 0;
+}
+
+static int check_group(struct task_list *tasks, struct arena *arena, struct task *t)
+{
+	struct task *leader;
+
+	if (!t->pgid || t->pgid == t->pid)
+		return 0;
+	leader = task_find(tasks, t->pgid);
+	if (!leader)
+		return add_group_helper(tasks, arena, t);
+	if (leader->pgid != leader->pid || leader->sid != t->sid)
+		return log_errno(-EINVAL, "pstree: pid %d: process group %d is not led by pid %d "
+				 "of the same session", t->pid, t->pgid, leader->pid);
+	return 0;
+}
+
+int plan_births(struct task_list *tasks, struct arena *arena)
+{
+	struct task *t, *last;
+	int r;
+
+	TAILQ_FOREACH(t, tasks, link)
+		t->restore->birth = (struct task_birth){};
+	/* Children come after their parents, so backwards is from the leaves up. */
+	TAILQ_FOREACH_REVERSE(t, tasks, task_list, link) {
+		r = find_session(t);
+		if (r < 0)
+			return r;
+	}
+	t = TAILQ_FIRST(tasks);
+	if (t->restore->birth.session > 0)
+		return log_errno(-ENOTSUP, "pid %d: session %d has no leader in the tree", t->pid,
+				 t->restore->birth.session);
+	last = TAILQ_LAST(tasks, task_list);
+	TAILQ_FOREACH(t, tasks, link) {
+		r = check_group(tasks, arena, t);
+		if (r < 0)
+			return r;
+		if (t == last)
+			break;
+	}
+	return 0;
+}

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A restored task, while it still runs our code.
+ *
+ * It is a copy of its maker: same memory, same service descriptors. It makes
+ * its children before anything of its own is in place, so that they inherit
+ * nothing but what all share; then sessions, groups, the kinds' state, the
+ * descriptor table; at last it leaves for the restorer, which replaces the
+ * memory this code runs in.
+ *
+ * All signals are blocked from the maker on: the restorer's signal frame loads
+ * the mask that the task was dumped with. Until then the task dies with its
+ * maker (PR_SET_PDEATHSIG), so that no failure leaves half a tree behind.
+ *
+ * Raw clone3 leaves glibc's idea of the thread id behind; nothing here uses it.
+ */
+#include "engine/restore-task.h"
+
+#include <errno.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/kind.h"
+#include "core/restore.h"
+#include "engine/fdtable.h"
+#include "engine/memory-restore.h"
+#include "engine/restore-area.h"
+#include "engine/sync.h"
+#include "sys/syscall.h"
+#include "util/log.h"
+
+/* Exit code of a task that gave up; nobody but the coordinator sees it. */
+#define EXIT_FAILED 127
+
+static int open_files(struct restore *r)
+{
+	for (size_t i = 0; i < r->n_files; i++) {
+		struct file *f = &r->files[i];
+		int ret;
+
+		if (f->fd >= 0 || !f->kind->open)
+			continue;
+		ret = f->kind->open(r, f);
+		if (ret < 0)
+			return ret;
+	}
+	/* Mappings may need a file in another mode than its descriptors. */
+	return memory_restore_open(r);
+}
+
+static int make_children(struct restore *r, struct task *t, bool before_setsid)
+{
+	struct task *child;
+
+	TAILQ_FOREACH(child, &t->children, sibling) {
+		int ret;
+
+		if (child->restore->birth.before_setsid != before_setsid)
+			continue;
+		ret = restore_task_make(r, child, NULL);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+/* Children, session, and the group that the task leads itself. */
+static int found_family(struct restore *r, struct task *t)
+{
+	int ret = make_children(r, t, true);
+
+	if (ret < 0)
+		return ret;
+	if (t->sid == t->pid && setsid() < 0)
+		return log_errno(-errno, "pid %d: cannot found its session", t->pid);
+	ret = make_children(r, t, false);
+	if (ret < 0)
+		return ret;
+	if (t->pgid == t->pid && t->sid != t->pid && setpgid(0, 0) < 0)
+		return log_errno(-errno, "pid %d: cannot found its process group", t->pid);
+	return 0;
+}
+
+static int join_group(struct task *t)
+{
+	if (!t->pgid || t->pgid == t->pid || getpgid(0) == t->pgid)
+		return 0;
+	if (setpgid(0, t->pgid) < 0)
+		return log_errno(-errno, "pid %d: cannot join process group %d", t->pid, t->pgid);
+	return 0;
+}
+
+static int apply_kinds(struct restore *r, struct task *t)
+{
+	for (const struct task_kind *const *k = r->kinds->tasks; *k; k++) {
+		int ret = (*k)->apply ? (*k)->apply(r, t) : 0;
+
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+/*
+ * Helpers end for good; zombies stay as such. Either's SIGCHLD was not there
+ * at the dump: a zombie's had been delivered, or is among the saved signals.
+ */
+static int settle_children(struct task *t)
+{
+	const struct timespec now = {};
+	struct task *child;
+	sigset_t sigchld;
+	siginfo_t info;
+
+	sigemptyset(&sigchld);
+	sigaddset(&sigchld, SIGCHLD);
+	TAILQ_FOREACH(child, &t->children, sibling) {
+		int flags = WEXITED | (child->state == TASK_HELPER ? 0 : WNOWAIT);
+
+		if (task_is_live(child))
+			continue;
+		if (waitid(P_PID, child->pid, &info, flags) < 0)
+			return log_errno(-errno, "pid %d: cannot wait for its child %d", t->pid,
+					 child->pid);
+		sigtimedwait(&sigchld, NULL, &now);
+	}
+	return 0;
+}
+
+/* A zombie ends as it ended: by exit code, or by signal. */
+__attribute__((noreturn))
+static void end_as_zombie(const struct task *t)
+{
+	uint32_t status = task_core(t)->tc->exit_code;
+	int signo = status & 0x7f;
+
+	if (signo) {
+		const struct rlimit no_core = {};
+		sigset_t only;
+
+		setrlimit(RLIMIT_CORE, &no_core);
+		signal(signo, SIG_DFL);
+		sigemptyset(&only);
+		sigaddset(&only, signo);
+		kill(getpid(), signo);
+		sigprocmask(SIG_UNBLOCK, &only, NULL);
+	}
+	_exit((status >> 8) & 0xff);
+}
+
+static int restore_table(struct restore *r, struct task *t)
+{
+	int ret;
+
+	ret = join_group(t);
+	if (ret < 0)
+		return ret;
+	ret = apply_kinds(r, t);
+	if (ret < 0)
+		return ret;
+	return fdtable_assemble(r, t);
+}
+
+/* Returns only on failure. */
+static int run_task(struct restore *r, struct task *t)
+{
+	int ret;
+
+	if (!t->parent) {
+		ret = open_files(r);
+		if (ret < 0)
+			return ret;
+	}
+	ret = found_family(r, t);
+	if (ret < 0)
+		return ret;
+	sync_arrive(r->sync, RESTORE_STAGE_FORK);
+	ret = sync_wait(r->sync, RESTORE_STAGE_FORK);
+	if (ret < 0)
+		return ret;
+	if (task_is_live(t))
+		ret = restore_table(r, t);
+	else if (t->state == TASK_DEAD)
+		ret = join_group(t);
+	if (ret < 0)
+		return ret;
+	sync_arrive(r->sync, RESTORE_STAGE_FILES);
+	ret = sync_wait(r->sync, RESTORE_STAGE_FILES);
+	if (ret < 0)
+		return ret;
+	if (t->state == TASK_HELPER)
+		_exit(0);
+	if (t->state == TASK_DEAD)
+		end_as_zombie(t);
+	ret = settle_children(t);
+	if (ret < 0)
+		return ret;
+	return restore_area_enter(r, t);
+}
+
+__attribute__((noreturn))
+static void task_main(struct restore *r, struct task *t)
+{
+	int ret;
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		ret = log_errno(-errno, "pid %d: cannot tie its life to its maker's", t->pid);
+	else
+		ret = run_task(r, t);
+	sync_fail(r->sync, t->pid, ret);
+	_exit(EXIT_FAILED);
+}
+
+int restore_task_make(struct restore *r, struct task *t, int *pidfd)
+{
+	pid_t tid = t->pid;
+	int fd = -1;
+	struct clone_args args = {
+		.exit_signal = SIGCHLD,
+		.set_tid = (uintptr_t)&tid,
+		.set_tid_size = 1,
+	};
+	sigset_t all, before;
+	long pid;
+
+	if (pidfd) {
+		args.flags |= CLONE_PIDFD;
+		args.pidfd = (uintptr_t)&fd;
+	}
+	if (task_shares_files(t))
+		args.flags |= CLONE_FILES;
+	if (task_shares_fs(t))
+		args.flags |= CLONE_FS;
+	/* The child has them blocked from its first instruction on. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	pid = sys_clone3(&args);
+	if (pid == 0)
+		task_main(r, t);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	if (pid == -EEXIST)
+		return log_errno(pid, "pid %d: the pid is taken by another task", t->pid);
+	if (pid < 0)
+		return log_errno(pid, "pid %d: cannot make the task", t->pid);
+	if (pidfd)
+		*pidfd = fd;
+	return 0;
+}

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The story of a restore, as its coordinator tells it.
+ *
+ *	read and check every image	nothing runs, nothing is made
+ *	make the root task		it opens files, makes its children, ...
+ *	pass the stages			all tasks exist; have their files;
+ *					their memory; all but their registers
+ *	release				every thread leaves through its signal
+ *					frame, all at once
+ *
+ * The coordinator is the subreaper of the tree until the release: whatever
+ * fails, it kills the root, whose death takes the children along, and collects
+ * every one of them, so that a failed restore leaves nothing.
+ */
+#include "engine/restore.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/file.h"
+#include "core/options.h"
+#include "core/restore.h"
+#include "engine/clocks.h"
+#include "engine/fdtable.h"
+#include "engine/interrupt.h"
+#include "engine/lazy.h"
+#include "engine/load.h"
+#include "engine/memory-restore.h"
+#include "engine/pidfile.h"
+#include "engine/restore-task.h"
+#include "engine/stats.h"
+#include "engine/sync.h"
+#include "image/dir.h"
+#include "inject/release.h"
+#include "sys/features.h"
+#include "sys/syscall.h"
+#include "util/arena.h"
+#include "util/log.h"
+
+/* Everything that a task is made from is read and agreed to here. */
+static int check_images(struct restore *r)
+{
+	struct task *t;
+	int ret;
+
+	ret = load_tree(r);
+	if (ret < 0)
+		return ret;
+	ret = restore_files_load(r);
+	if (ret < 0)
+		return ret;
+	TAILQ_FOREACH(t, &r->tasks, link) {
+		if (!task_is_live(t))
+			continue;
+		for (const struct task_kind *const *k = r->kinds->tasks; *k; k++) {
+			ret = (*k)->check ? (*k)->check(r, t) : 0;
+			if (ret < 0)
+				return ret;
+		}
+		ret = memory_restore_load(r, t);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+/* From here on the numbers below service_base belong to the tasks. */
+static int move_own_descriptors(struct restore *r)
+{
+	int log = fcntl(log_fd(), F_DUPFD_CLOEXEC, r->service_base), err = -1;
+
+	if (log < 0)
+		return log_errno(-errno, "log: cannot move its descriptor");
+	if (log_err_fd() >= 0) {
+		err = fcntl(log_err_fd(), F_DUPFD_CLOEXEC, r->service_base);
+		if (err < 0)
+			return log_errno(-errno, "log: cannot move its descriptor");
+	}
+	log_set_fds(log, err);
+	r->images->fd = restore_service_fd(r, r->images->fd);
+	return r->images->fd < 0 ? r->images->fd : 0;
+}
+
+static uint32_t count_tasks(const struct restore *r, bool only_live)
+{
+	struct task *t;
+	uint32_t n = 0;
+
+	TAILQ_FOREACH(t, &r->tasks, link)
+		n += !only_live || task_is_live(t);
+	return n;
+}
+
+static uint32_t count_threads(const struct restore *r)
+{
+	struct task *t;
+	uint32_t n = 0;
+
+	TAILQ_FOREACH(t, &r->tasks, link)
+		if (task_is_live(t))
+			n += t->n_threads;
+	return n;
+}
+
+/* Whether it makes sense to wait on: asked when nobody arrived for a while. */
+static int check_alive(void *arg)
+{
+	struct restore *r = arg;
+	struct task *t;
+	int ret = interrupt_check("restore");
+
+	if (ret < 0)
+		return ret;
+	TAILQ_FOREACH(t, &r->tasks, link) {
+		siginfo_t info = {};
+
+		if (t->restore->pidfd < 0 || !task_is_live(t))
+			continue;
+		/* A signal 0 to a task that ended but was not collected still works: look. */
+		if (waitid(P_PIDFD, t->restore->pidfd, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+		    info.si_pid)
+			return log_errno(-ECANCELED, "pid %d ended during its restore (%s %d)",
+					 t->pid, info.si_code == CLD_EXITED ? "exit code" : "signal",
+					 info.si_status);
+		if (sys_pidfd_send_signal(t->restore->pidfd, 0, NULL) == -ESRCH)
+			return log_errno(-ECANCELED, "pid %d ended during its restore", t->pid);
+	}
+	return 0;
+}
+
+static int pass_stage(struct restore *r, enum restore_stage stage, uint32_t n)
+{
+	return sync_collect(r->sync, stage, n, check_alive, r);
+}
+
+/* All tasks exist, so their pids are theirs: from here they are held by pidfd. */
+static int hold_tasks(struct restore *r)
+{
+	struct task *t;
+
+	TAILQ_FOREACH(t, &r->tasks, link) {
+		if (t->restore->pidfd >= 0)
+			continue;
+		t->restore->pidfd = sys_pidfd_open(t->pid, 0);
+		if (t->restore->pidfd < 0)
+			return log_errno(t->restore->pidfd, "pid %d: cannot hold the new task",
+					 t->pid);
+	}
+	return 0;
+}
+
+static int release(struct restore *r)
+{
+	struct release_task *list;
+	struct task *t;
+	size_t n = 0;
+
+	list = arena_new_array(r->arena, struct release_task, count_tasks(r, true));
+	TAILQ_FOREACH(t, &r->tasks, link) {
+		struct release_task *e = &list[n];
+
+		if (!task_is_live(t))
+			continue;
+		n++;
+		e->pid = t->pid;
+		e->n_tids = t->n_threads;
+		e->tids = arena_new_array(r->arena, int, t->n_threads);
+		for (size_t i = 0; i < t->n_threads; i++)
+			e->tids[i] = t->threads[i].tid;
+		e->area_start = t->restore->area->start;
+		e->area_end = t->restore->area->end;
+		e->stop = r->opts->leave_stopped || t->state == TASK_STOPPED;
+	}
+	return release_tree(list, n, r->sync);
+}
+
+static int drive(struct restore *r)
+{
+	struct task *root = TAILQ_FIRST(&r->tasks);
+	uint32_t all = count_tasks(r, false), threads = count_threads(r);
+	int ret;
+
+	ret = restore_task_make(r, root, &root->restore->pidfd);
+	if (ret < 0)
+		return ret;
+	ret = pass_stage(r, RESTORE_STAGE_FORK, all);
+	if (ret < 0)
+		return ret;
+	stats_mark(r->clock, STATS_FORKING);
+	ret = hold_tasks(r);
+	if (ret < 0)
+		return ret;
+	sync_open(r->sync, RESTORE_STAGE_FORK);
+	ret = pass_stage(r, RESTORE_STAGE_FILES, all);
+	if (ret < 0)
+		return ret;
+	sync_open(r->sync, RESTORE_STAGE_FILES);
+	ret = pass_stage(r, RESTORE_STAGE_MEMORY, threads);
+	if (ret < 0)
+		return ret;
+	ret = lazy_complete(r);
+	if (ret < 0)
+		return ret;
+	sync_open(r->sync, RESTORE_STAGE_MEMORY);
+	ret = pass_stage(r, RESTORE_STAGE_CREDS, threads);
+	if (ret < 0)
+		return ret;
+	return release(r);
+}
+
+/*
+ * The root's death takes the tree along, and orphans come to us: we are their
+ * subreaper. Tasks that are past the point where they die with their parent
+ * are killed one by one.
+ */
+static void destroy_tree(struct restore *r)
+{
+	struct task *t;
+
+	__atomic_store_n(&r->sync->failed, 1, __ATOMIC_SEQ_CST);
+	TAILQ_FOREACH(t, &r->tasks, link)
+		if (t->restore->pidfd >= 0)
+			sys_pidfd_send_signal(t->restore->pidfd, SIGKILL, NULL);
+	while (waitpid(-1, NULL, __WALL) > 0 || errno == EINTR)
+		;
+}
+
+static void wait_for_root(struct restore *r)
+{
+	struct task *root = TAILQ_FIRST(&r->tasks);
+
+	interrupt_allow();
+	while (waitpid(root->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	log_info("pid %d: the restored root task ended", root->pid);
+}
+
+static int restore_tree(struct restore *r)
+{
+	int ret;
+
+	ret = check_images(r);
+	if (ret < 0)
+		return ret;
+	ret = fdtable_choose_base(r);
+	if (ret < 0)
+		return ret;
+	ret = move_own_descriptors(r);
+	if (ret < 0)
+		return ret;
+	ret = sync_new(r);
+	if (ret < 0)
+		return ret;
+	ret = lazy_connect(r);
+	if (ret < 0)
+		return ret;
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+		return log_errno(-errno, "cannot become the subreaper of the tree");
+	ret = clocks_restore(r);
+	if (ret < 0)
+		return ret;
+	ret = drive(r);
+	if (ret < 0) {
+		destroy_tree(r);
+		return ret;
+	}
+	return 0;
+}
+
+int restore_run(const struct options *opts, const struct kind_table *kinds)
+{
+	struct kernel_features features;
+	struct stats_clock clock;
+	struct restore r = {
+		.opts = opts,
+		.kinds = kinds,
+		.features = &features,
+		.arena = arena_new(),
+		.sync_fd = -1,
+		.handoff = -1,
+		.clock = &clock,
+	};
+	int ret;
+
+	stats_begin(&clock);
+	TAILQ_INIT(&r.tasks);
+	ret = features_probe(&features);
+	if (ret < 0)
+		return ret;
+	ret = interrupt_block();
+	if (ret < 0)
+		return ret;
+	ret = image_dir_open(opts->images_dir, &r.images);
+	if (ret < 0)
+		return ret;
+	ret = restore_tree(&r);
+	if (ret < 0) {
+		log_error("Restoring FAILED.");
+		return ret;
+	}
+	ret = stats_write_restore(&r);
+	if (ret >= 0)
+		ret = pidfile_write(opts, TAILQ_FIRST(&r.tasks)->pid);
+	log_info("Restore finished successfully.");
+	if (ret >= 0 && !opts->detach)
+		wait_for_root(&r);
+	return ret;
+}

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The option table and its parser. Names, letters and meanings are those that
+ * CRIU's users know; an option of CRIU's that is not covered is refused by
+ * name, so that no script believes it to be at work.
+ */
+#include "front/option.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <string.h>
+
+#include "front/command.h"
+#include "util/log.h"
+#include "util/macro.h"
+#include "util/parse.h"
+
+#define FIELD(name) offsetof(struct options, name)
+#define DUMP COMMAND_DUMP
+#define RESTORE COMMAND_RESTORE
+#define LAZY COMMAND_LAZY_PAGES
+
+const struct option_row option_table[] = {
+	{ "action-script", 0, OPTION_REFUSED, COMMAND_ALL, "FILE", NULL, 0 },
+	{ "all", 0, OPTION_BOOL, COMMAND_CHECK, NULL, "check the optional features too",
+	  FIELD(all) },
+	{ "auto-dedup", 0, OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },
+	{ "config", 0, OPTION_STRING, COMMAND_ALL, "FILE", "read options from FILE",
+	  FIELD(config) },
+	{ "cpu-cap", 0, OPTION_REFUSED, COMMAND_ALL, "CAP", NULL, 0 },
+	{ "empty-ns", 0, OPTION_REFUSED, COMMAND_ALL, "NS", NULL, 0 },
+	{ "evasive-devices", 0, OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },
+	{ "external", 0, OPTION_REFUSED, COMMAND_ALL, "RESOURCE", NULL, 0 },
+	{ "ext-unix-sk", 'x', OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },
+	{ "feature", 0, OPTION_STRING, COMMAND_CHECK, "NAME", "check one feature",
+	  FIELD(feature) },
+	{ "file-locks", 'l', OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },
+	{ "force-irmap", 0, OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },
+	{ "freeze-cgroup", 0, OPTION_REFUSED, COMMAND_ALL, "PATH", NULL, 0 },
+	{ "ghost-limit", 0, OPTION_REFUSED, COMMAND_ALL, "BYTES", NULL, 0 },
+	{ "images-dir", 'D', OPTION_STRING, COMMAND_ALL, "DIR",
+	  "where the images are (default: the current directory)", FIELD(images_dir) },
+	{ "inherit-fd", 0, OPTION_REFUSED, COMMAND_ALL, "FD", NULL, 0 },
+	{ "join-ns", 'J', OPTION_REFUSED, COMMAND_ALL, "NS", NULL, 0 },
+	{ "lazy-pages", 0, OPTION_BOOL, RESTORE, NULL,
+	  "bring memory on first touch, through a lazy-pages server", FIELD(lazy_pages) },
+	{ "leave-running", 'R', OPTION_BOOL, DUMP, NULL, "let the tree run on after the dump",
+	  FIELD(leave_running) },
+	{ "leave-stopped", 's', OPTION_BOOL, DUMP | RESTORE, NULL, "leave the tree stopped",
+	  FIELD(leave_stopped) },
+	{ "link-remap", 0, OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },
+	{ "log-file", 'o', OPTION_STRING, COMMAND_ALL, "FILE",
+	  "log to FILE below the work directory (default: stderr)", FIELD(log_file) },
+	{ "lsm-profile", 0, OPTION_REFUSED, COMMAND_ALL, "PROFILE", NULL, 0 },
+	{ "manage-cgroups", 0, OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },
+	{ "no-default-config", 0, OPTION_BOOL, COMMAND_ALL, NULL,
+	  "do not read the default configuration files", FIELD(no_default_config) },
+	{ "page-server", 0, OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },
+	{ "pidfile", 0, OPTION_STRING, DUMP | RESTORE | LAZY, "FILE",
+	  "write the pid of the root task, or of the server, to FILE", FIELD(pidfile) },
+	{ "prev-images-dir", 0, OPTION_REFUSED, COMMAND_ALL, "DIR", NULL, 0 },
+	{ "restore-detached", 'd', OPTION_BOOL, RESTORE, NULL,
+	  "do not wait for the restored tree", FIELD(detach) },
+	{ "restore-sibling", 'S', OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },
+	{ "root", 'r', OPTION_REFUSED, COMMAND_ALL, "PATH", NULL, 0 },
+	{ "shell-job", 'j', OPTION_BOOL, DUMP | RESTORE, NULL,
+	  "the tree belongs to a shell: its session and terminal come from outside",
+	  FIELD(shell_job) },
+	{ "skip-in-flight", 0, OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },
+	{ "status-fd", 0, OPTION_INT, LAZY, "FD",
+	  "write one NUL byte to FD when the server listens", FIELD(status_fd) },
+	{ "stream", 0, OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },
+	{ "tcp-close", 0, OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },
+	{ "tcp-established", 0, OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },
+	{ "track-mem", 0, OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },
+	{ "tree", 't', OPTION_PID, DUMP, "PID", "the root of the tree to dump", FIELD(pid) },
+	{ "verbosity", 'v', OPTION_VERBOSITY, COMMAND_ALL, "N",
+	  "0 quiet, 1 errors, 2 warnings (default), 3 progress, 4 everything", FIELD(verbosity) },
+	{ "work-dir", 'W', OPTION_STRING, COMMAND_ALL, "DIR",
+	  "where log, statistics and sockets go (default: the images directory)",
+	  FIELD(work_dir) },
+	{}
+};
+
+#define N_OPTIONS (ARRAY_SIZE(option_table) - 1)
+
+/* getopt_long() returns these for rows; letters are looked up by themselves. */
+#define ROW_BASE 1000
+
+void options_init(struct options *opts)
+{
+	*opts = (struct options){
+		.images_dir = ".",
+		.verbosity = LOG_LEVEL_WARN,
+		.status_fd = -1,
+	};
+}
+
+const struct option_row *option_find(const char *name)
+{
+	for (const struct option_row *row = option_table; row->name; row++)
+		if (!strcmp(row->name, name))
+			return row;
+	return NULL;
+}
+
+static const struct option_row *find_letter(int letter)
+{
+	for (const struct option_row *row = option_table; row->name; row++)
+		if (row->letter == letter)
+			return row;
+	return NULL;
+}
+
+static int bad_value(const struct option_row *row, const char *arg, const char *where)
+{
+	return log_errno(-EINVAL, "%s: --%s %s: not a valid %s", where, row->name,
+			 arg ? arg : "", row->arg ? row->arg : "value");
+}
+
+/* "-v" counts up, "-vvv" too, "-v4" and "--verbosity=4" set. */
+static int set_verbosity(int *verbosity, const struct option_row *row, const char *arg,
+			 const char *where)
+{
+	size_t more = arg ? strspn(arg, "v") : 0;
+	uint32_t value;
+
+	if (!arg || (more && !arg[more])) {
+		*verbosity = MIN(*verbosity + 1 + (int)more, LOG_LEVEL_DEBUG);
+		return 0;
+	}
+	if (parse_u32(arg, 10, &value) < 0)
+		return bad_value(row, arg, where);
+	*verbosity = MIN(value, (uint32_t)LOG_LEVEL_DEBUG);
+	return 0;
+}
+
+int option_set(struct options *opts, const struct option_row *row, const char *arg,
+	       const char *where)
+{
+	void *field = (char *)opts + row->offset;
+	uint32_t value;
+
+	switch (row->type) {
+	case OPTION_BOOL:
+		if (arg)
+			return log_errno(-EINVAL, "%s: --%s takes no argument", where, row->name);
+		*(bool *)field = true;
+		return 0;
+	case OPTION_STRING:
+		if (!arg || !*arg)
+			return bad_value(row, arg, where);
+		*(const char **)field = arg;
+		return 0;
+	case OPTION_INT:
+		if (!arg || parse_u32(arg, 10, &value) < 0 || value > INT_MAX)
+			return bad_value(row, arg, where);
+		*(int *)field = value;
+		return 0;
+	case OPTION_PID:
+		if (!arg || parse_pid(arg, field) < 0)
+			return bad_value(row, arg, where);
+		return 0;
+	case OPTION_VERBOSITY:
+		return set_verbosity(field, row, arg, where);
+	case OPTION_REFUSED:
+		break;
+	}
+	return log_errno(-EINVAL, "%s: option --%s is not supported by criu-lite", where,
+			 row->name);
+}
+
+static int option_has_arg(const struct option_row *row)
+{
+	if (row->type == OPTION_VERBOSITY)
+		return optional_argument;
+	return row->arg ? required_argument : no_argument;
+}
+
+/* Builds getopt's two descriptions of the table. */
+static void make_getopt(struct option longs[N_OPTIONS + 2], char shorts[3 * N_OPTIONS + 4])
+{
+	char *s = shorts;
+
+	*s++ = ':';
+	for (size_t i = 0; i < N_OPTIONS; i++) {
+		const struct option_row *row = &option_table[i];
+		int has_arg = option_has_arg(row);
+
+		longs[i] = (struct option){ row->name, has_arg, NULL, ROW_BASE + (int)i };
+		if (!row->letter)
+			continue;
+		*s++ = row->letter;
+		for (int colon = 0; colon < has_arg; colon++)
+			*s++ = ':';
+	}
+	longs[N_OPTIONS] = (struct option){ "help", no_argument, NULL, 'h' };
+	longs[N_OPTIONS + 1] = (struct option){};
+	*s++ = 'h';
+	*s = '\0';
+}
+
+int options_parse(struct options *opts, unsigned int command, int argc, char **argv, int *help)
+{
+	struct option longs[N_OPTIONS + 2];
+	char shorts[3 * N_OPTIONS + 4];
+	int c, r;
+
+	make_getopt(longs, shorts);
+	optind = 1;
+	*help = 0;
+	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		const struct option_row *row;
+
+		if (c == 'h') {
+			*help = 1;
+			return 0;
+		}
+		if (c == ':')
+			return log_errno(-EINVAL, "option %s needs an argument", argv[optind - 1]);
+		row = c >= ROW_BASE ? &option_table[c - ROW_BASE] : find_letter(c);
+		if (!row)
+			return log_errno(-EINVAL, "unknown option %s", argv[optind - 1]);
+		if (row->type != OPTION_REFUSED && !(row->commands & command))
+			return log_errno(-EINVAL, "option --%s does not belong to %s", row->name,
+					 argv[0]);
+		r = option_set(opts, row, optarg, "command line");
+		if (r < 0)
+			return r;
+	}
+	opts->args = argv + optind;
+	opts->n_args = argc - optind;
+	return 0;
+}
+
+int options_find_config(int argc, char **argv, const char **config, int *no_default)
+{
+	*config = NULL;
+	*no_default = 0;
+	for (int i = 1; i < argc && strcmp(argv[i], "--"); i++) {
+		if (!strcmp(argv[i], "--no-default-config"))
+			*no_default = 1;
+		else if (!strncmp(argv[i], "--config=", 9))
+			*config = argv[i] + 9;
+		else if (!strcmp(argv[i], "--config") && i + 1 < argc)
+			*config = argv[++i];
+	}
+	return 0;
+}
+
+void options_usage(FILE *out)
+{
+	fprintf(out, "Usage: criu-lite COMMAND [OPTION ...]\n\nCommands:\n");
+	for (const struct command *c = command_table; c->name; c++)
+		fprintf(out, "  %-10s %-12s  %s\n", c->name, c->args, c->help);
+	fprintf(out, "\nOptions:\n");
+	for (const struct option_row *row = option_table; row->name; row++) {
+		char left[64];
+
+		if (row->type == OPTION_REFUSED)
+			continue;
+		snprintf(left, sizeof(left), "%c%c%c --%s%s%s", row->letter ? '-' : ' ',
+			 row->letter ? row->letter : ' ', row->letter ? ',' : ' ', row->name,
+			 row->arg ? " " : "", row->arg ? row->arg : "");
+		fprintf(out, "  %-27s %s\n", left, row->help);
+	}
+	fprintf(out, "  %-27s %s\n  %-27s %s\n", "-h, --help", "print this", "-V, --version",
+		"print the version");
+}
