@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""criu-lite as its users call it: dump, restore, and what the logs say."""
+import glob
+import os
+import subprocess
+
+
+# "crit decode" of many files with one start of the interpreter, which takes longest.
+DECODE_ALL = """
+import sys
+from pycriu import cli
+for path in sys.argv[1:]:
+    print("decoding", path, flush=True)
+    sys.argv = ["crit", "decode", "-i", path, "-o", "/dev/null"]
+    cli.main()
+"""
+
+
+class Failure(Exception):
+    """A verdict: why the run failed, with lines that help to see it."""
+
+    def __init__(self, why, details=()):
+        super().__init__(why)
+        self.details = list(details)
+
+
+def error_lines(directory, limit=12):
+    """The lines with "Error" of every log, and all of what went to stderr."""
+    found = []
+    for path in sorted(glob.glob(os.path.join(directory, "*.log"))):
+        with open(path, encoding="utf-8", errors="replace") as file:
+            lines = [line.rstrip() for line in file
+                     if "Error" in line or path.endswith(".out.log")]
+        found += [f"{os.path.basename(path)}: {line}" for line in lines[:limit]]
+    return found
+
+
+def execute(args, log, timeout, cwd):
+    """Runs a program with its output in a file, as the tasks it leaves may write on."""
+    with open(log, "wb") as out:
+        return subprocess.run(args, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                              check=False, timeout=timeout).returncode
+
+
+class CriuLite:
+    def __init__(self, program, images, timeout, run=execute):
+        self.program = program
+        self.images = images
+        self.timeout = timeout
+        self.run = run
+        self.exit_code = None
+
+    def dump(self, pid, options):
+        os.makedirs(self.images)
+        self.call("dump", "-t", str(pid), *options)
+
+    def restore(self, options):
+        pidfile = os.path.join(self.images, "restored.pid")
+        self.call("restore", "-d", "--pidfile", pidfile, *options)
+        try:
+            with open(pidfile, encoding="ascii") as file:
+                return int(file.read())
+        except (OSError, ValueError) as error:
+            raise Failure(f"restore wrote no good pidfile: {error}") from error
+
+    def args(self, command, *options):
+        return [self.program, command, "-D", self.images, "-o", f"{command}.log", "-v4",
+                "--no-default-config", *options]
+
+    def call(self, command, *options):
+        log = os.path.join(self.images, f"{command}.out.log")
+        try:
+            self.exit_code = self.run(self.args(command, *options), log, self.timeout, "/")
+        except subprocess.TimeoutExpired as expired:
+            self.exit_code = None
+            raise Failure(f"{command} hangs", error_lines(self.images)) from expired
+        if self.exit_code:
+            raise Failure(f"{command} returned {self.exit_code}", error_lines(self.images))
+
+    def decode(self, crit):
+        """Every image must be one that crit can read."""
+        files = [path for path in sorted(glob.glob(os.path.join(self.images, "*.img")))
+                 if not os.path.basename(path).startswith("pages-")]
+        with open(crit, encoding="utf-8") as script:
+            interpreter = script.readline().removeprefix("#!").split()
+        done = subprocess.run([*interpreter, "-c", DECODE_ALL, *files], check=False,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, timeout=self.timeout)
+        if done.returncode or not files:
+            raise Failure("crit cannot decode an image", done.stdout.splitlines()[-4:])

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Damages one image at a time and expects restore to refuse it.
+
+Only damage that a reader can see is done: a list that ends between two of its entries is a
+shorter list. A byte that is wrong inside an entry is the business of the fuzz targets.
+"""
+import argparse
+import os
+import shutil
+import struct
+import sys
+import tempfile
+
+from runner import catalog, criu, process
+from runner.criu import Failure
+from runner.job import Job, Result
+from runner.main import (HERE, default_criu_lite, default_tests_dir, finish, print_result,
+                         select)
+
+# Tests whose images are of many kinds: threads, shared memory, files, pipes, zombies.
+VICTIMS = ("threads", "anon-shared", "shared-offset", "fd/pipe", "zombie")
+# Image names begin with one of these when no restore can do without them.
+REQUIRED = ("core-", "fdinfo-", "files", "inventory", "mm-", "pagemap-", "pages-", "pstree")
+# Those that hold at least one entry after their magic numbers.
+NEVER_EMPTY = ("core-", "inventory", "mm-", "pagemap-", "pstree")
+PAGE = 4096
+MAGIC_SIZE = 8
+
+
+def is_pages(name):
+    return name.startswith("pages-")
+
+
+def remove(data):
+    return None
+
+
+def empty(data):
+    return b""
+
+
+def magic_only(data):
+    return data[:MAGIC_SIZE]
+
+
+def cut_byte(data):
+    return data[:-1]
+
+
+def cut_page(data):
+    return data[:-PAGE]
+
+
+def foreign_magic(data):
+    return bytes([data[0] ^ 0x55]) + data[1:]
+
+
+def huge_entry(data):
+    return data[:MAGIC_SIZE] + struct.pack("<I", 0xfffffff0) + data[MAGIC_SIZE + 4:]
+
+
+def extra_byte(data):
+    return data + b"\1"
+
+
+# What is done to which images.
+DAMAGES = {
+    "removed": (remove, lambda name, size: name.startswith(REQUIRED)),
+    "emptied": (empty, lambda name, size: size and not is_pages(name)),
+    "reduced to its magic": (magic_only, lambda name, size: name.startswith(NEVER_EMPTY)),
+    "short of one byte": (cut_byte, lambda name, size: size > MAGIC_SIZE),
+    "short of one page": (cut_page, lambda name, size: is_pages(name) and size),
+    "of another magic": (foreign_magic, lambda name, size: size and not is_pages(name)),
+    "of a huge entry": (huge_entry, lambda name, size: size > MAGIC_SIZE and not is_pages(name)),
+    "long by one byte": (extra_byte, lambda name, size: size and not is_pages(name)),
+}
+
+
+class Damage:
+    """One victim: dumped once, then restored from copies of its images, each damaged."""
+
+    def __init__(self, test, mode, workdir, options):
+        self.job = Job(test, mode, workdir, options)
+        self.options = options
+        self.images = os.path.join(self.job.dir, "images.1")
+
+    def dump(self):
+        self.job.prepare()
+        self.job.start()
+        self.job.iteration = 1
+        self.job.step_dump()
+
+    def cases(self):
+        for name in sorted(os.listdir(self.images)):
+            if not name.endswith(".img") or name.startswith("stats-"):
+                continue
+            size = os.path.getsize(os.path.join(self.images, name))
+            for what, (change, applies) in DAMAGES.items():
+                if applies(name, size):
+                    yield name, what, change
+
+    def run_case(self, name, what, change):
+        result = Result(f"{self.job.name}: {name} {what}")
+        copy = os.path.join(self.job.dir, "damaged")
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(self.images, copy, ignore=shutil.ignore_patterns("*.log"))
+        path = os.path.join(copy, name)
+        with open(path, "rb") as file:
+            data = change(file.read())
+        os.unlink(path)
+        if data is not None:
+            with open(path, "wb") as file:
+                file.write(data)
+        try:
+            self.expect_refusal(copy)
+        except Failure as failure:
+            result.failed = str(failure)
+            result.details = failure.details
+        process.kill_descendants(self.job.statuses)
+        return result
+
+    def expect_refusal(self, images):
+        tool = criu.CriuLite(self.options.criu_lite, images, self.options.timeout)
+        args = tool.args("restore", "-d", *self.job.mode.restore_options)
+        code = criu.execute(args, os.path.join(images, "restore.out.log"), self.options.timeout,
+                            "/")
+        if code != 1:
+            raise Failure(f"restore returned {code}, not 1", criu.error_lines(images))
+        if not any("Error" in line for line in criu.error_lines(images)):
+            raise Failure("restore says no word of an error")
+        left = self.job.until_gone(process.descendants(os.getpid()))
+        if left:
+            raise Failure(f"restore left processes behind: {left}")
+
+
+def parse_args(argv):
+    parser = argparse.ArgumentParser(prog="test/zdtm/damage", description=__doc__)
+    parser.add_argument("-t", "--test", action="append", metavar="NAME",
+                        help=f"dump these tests (default: {', '.join(VICTIMS)})")
+    parser.add_argument("--mode", choices=("eager", "lazy"), default="eager")
+    parser.add_argument("--timeout", type=int, default=10, metavar="SECONDS")
+    parser.add_argument("--tests", metavar="DIR", default=default_tests_dir())
+    parser.add_argument("--criu-lite", metavar="PATH")
+    return parser.parse_args(argv)
+
+
+def run_victim(test, workdir, options):
+    """The results of one victim; a victim that cannot be dumped is one failure."""
+    victim = Damage(test, options.mode, workdir, options)
+    try:
+        victim.dump()
+    except Failure as failure:
+        process.kill_descendants(victim.job.statuses)
+        yield Result(f"{victim.job.name}: dump", failed=str(failure), details=failure.details)
+        return
+    for case in victim.cases():
+        yield victim.run_case(*case)
+
+
+def main(argv):
+    options = parse_args(argv)
+    options.tests = os.path.abspath(options.tests)
+    options.criu_lite = options.criu_lite or default_criu_lite(options.tests)
+    options.crit, options.keep, options.iterations = None, False, 1
+    tests, unused = select(catalog.find(HERE, options.tests), options.test or VICTIMS)
+    if unused or not options.criu_lite:
+        print(f"damage: no criu-lite, or no test {unused}", file=sys.stderr)
+        return 2
+    process.become_subreaper()
+    results = []
+    with tempfile.TemporaryDirectory(prefix="criu-lite-damage.") as workdir:
+        for test in tests:
+            for result in run_victim(test, workdir, options):
+                results.append(result)
+                print_result(len(results), result)
+    print(f"1..{len(results)}")
+    return finish(results)

@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One test in one mode: start it, do the mode's steps, ask for the verdict."""
+import dataclasses
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+
+from runner import criu, process, terminal, visible
+from runner.criu import Failure
+
+
+@dataclasses.dataclass
+class Result:
+    name: str
+    failed: str = None
+    skipped: str = None
+    details: list = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(frozen=True)
+class Mode:
+    about: str
+    steps: tuple = ()
+    restore_options: tuple = ()
+    # The test damages its own state: the verdict must be FAIL.
+    spoil: bool = False
+
+
+# "step_NAME" of Job does a step; the steps are repeated --iterations times.
+MODES = {
+    "eager": Mode("dump, restore with all memory in place", ("dump", "restore")),
+    "lazy": Mode("dump, restore with memory brought on first touch", ("dump", "restore"),
+                 restore_options=("--lazy-pages",)),
+    "killed": Mode("criu-lite is killed in the middle of a dump: the test must not notice",
+                   ("time", *["kill"] * 10)),
+    "none": Mode("no checkpoint: the test itself must pass"),
+    "running": Mode("dump --leave-running: the test must not notice", ("peek",)),
+    "spoil": Mode("no checkpoint: the test damages its state and must fail", spoil=True),
+}
+
+
+class Job:
+    def __init__(self, test, mode, workdir, options):
+        self.name = f"{test.name} {mode}"
+        self.test = test
+        self.mode = MODES[mode]
+        self.options = options
+        self.dir = os.path.join(workdir, f"{test.name.replace('/', '-')}.{mode}")
+        self.out = os.path.join(self.dir, "test.out")
+        # All below are set while it runs, in the worker.
+        self.facts = {}
+        self.pid = 0
+        self.pids = []
+        self.shell = None
+        self.servers = set()
+        self.statuses = {}
+        self.before = None
+        self.iteration = 0
+        self.duration = 0
+        self.kills = 0
+
+    def time_limit(self):
+        steps = 2 + (len(self.mode.steps) + 1) * self.options.iterations
+        return steps * self.options.timeout
+
+    def run(self):
+        """Returns the Result; never leaves a process behind."""
+        result = Result(self.name)
+        try:
+            self.facts = self.test.describe()
+            if not self.facts:
+                raise Failure(f"{self.test.program} is not built")
+            if "skip" in self.facts:
+                result.skipped = self.facts["skip"]
+                return result
+            self.run_steps()
+        except Failure as failure:
+            result.failed = str(failure)
+            result.details = failure.details + self.tail()
+        except Exception as error:  # a bug of the runner, or a machine in trouble
+            result.failed = f"{type(error).__name__}: {error}"
+            result.details = self.tail()
+        finally:
+            process.kill_descendants(self.statuses)
+        self.clean(result)
+        return result
+
+    def prepare(self):
+        shutil.rmtree(self.dir, ignore_errors=True)
+        os.makedirs(os.path.join(self.dir, "cwd"))
+
+    def run_steps(self):
+        self.prepare()
+        if "terminal" in self.facts:
+            self.shell = terminal.Shell()
+        self.start()
+        for self.iteration in range(1, self.options.iterations + 1):
+            for step in self.steps():
+                getattr(self, f"step_{step}")()
+            if self.iteration < self.options.iterations:
+                self.finish_servers()
+        self.verdict()
+
+    def execute(self, *args):
+        return (self.shell or criu).execute(*args)
+
+    def others(self):
+        """Processes below us that are neither the test's nor our own."""
+        own = (self.pid, self.shell and self.shell.pid)
+        return set(process.descendants(os.getpid(), skip=own))
+
+    def steps(self):
+        """A state that cannot be saved is refused in every mode that would save it."""
+        return ("refuse",) if "refusal" in self.facts and self.mode.steps else self.mode.steps
+
+    def start(self):
+        pidfile = os.path.join(self.dir, "test.pid")
+        args = [self.test.program, "--out", self.out, "--pidfile", pidfile]
+        if self.mode.spoil:
+            args.append("--spoil")
+        try:
+            code = self.execute(args, os.path.join(self.dir, "launch.log"), self.options.timeout,
+                                os.path.join(self.dir, "cwd"))
+        except subprocess.TimeoutExpired as expired:
+            raise Failure("the test does not get ready") from expired
+        if code:
+            raise Failure(f"the test returned {code} before it was ready")
+        with open(pidfile, encoding="ascii") as file:
+            self.pid = int(file.read())
+
+    def criu(self):
+        images = os.path.join(self.dir, f"images.{self.iteration}")
+        return criu.CriuLite(self.options.criu_lite, images, self.options.timeout, self.execute)
+
+    def tree(self):
+        return [self.pid, *process.descendants(self.pid)]
+
+    def remember(self):
+        self.pids = self.tree()
+        if "busy" in self.facts:
+            return
+        self.before = visible.take(self.pid, self.pids)
+        if self.before is None:
+            raise Failure("the test's tree changes while it should wait")
+
+    def compare(self):
+        """Tasks and all that /proc shows of them must be back; the last tasks may be settling."""
+        if "busy" in self.facts:
+            return
+        last = []
+
+        def same():
+            last[:] = ["the tree changes all the time"]
+            if sorted(self.tree()) != sorted(self.pids):
+                last[:] = [f"the tree was {sorted(self.pids)}, is {sorted(self.tree())}"]
+                return False
+            after = visible.take(self.pid, self.pids)
+            if after is not None:
+                last[:] = visible.differences(self.before, after, "restless" not in self.facts)
+            return not last
+        if not process.until(same, 2):
+            raise Failure("the tree is not what it was", last)
+
+    def step_dump(self):
+        self.remember()
+        tool = self.criu()
+        tool.dump(self.pid, self.facts.get("dump", "").split())
+        left = self.until_gone([self.pid]) or self.until_gone(self.others())
+        if left:
+            raise Failure(f"dump left tasks behind: {sorted(left)}")
+        if self.options.crit:
+            tool.decode(self.options.crit)
+
+    def step_restore(self):
+        options = [*self.mode.restore_options, *self.facts.get("restore", "").split()]
+        pid = self.criu().restore(options)
+        if pid != self.pid:
+            raise Failure(f"restored pid is {pid}, not {self.pid}")
+        self.servers = self.others()
+        if "--lazy-pages" not in options and self.until_gone(self.servers):
+            raise Failure(f"restore left processes behind: {sorted(self.others())}")
+        self.compare()
+
+    def step_peek(self):
+        self.remember()
+        self.criu().dump(self.pid, ["--leave-running", *self.facts.get("dump", "").split()])
+        if self.until_gone(self.others()):
+            raise Failure(f"dump left processes behind: {sorted(self.others())}")
+        self.compare()
+
+    def step_refuse(self):
+        """Dump must say why not, and for which task, and leave everything as it was."""
+        self.remember()
+        tool = self.criu()
+        try:
+            tool.dump(self.pid, self.facts.get("dump", "").split())
+        except Failure as failure:
+            if tool.exit_code != 1:
+                raise
+            lines = failure.details
+        else:
+            raise Failure("dump does not refuse what cannot be restored")
+        reason = self.facts["refusal"]
+        if not any(reason in line and str(self.pid) in line for line in lines):
+            raise Failure(f"the log does not say \"{reason}\" of {self.pid}", lines)
+        if os.path.exists(os.path.join(tool.images, "inventory.img")):
+            raise Failure("the refused dump has an inventory")
+        self.compare()
+
+    def step_time(self):
+        """How long a dump takes, for step_kill to aim at."""
+        start = time.monotonic()
+        self.step_peek()
+        self.duration = time.monotonic() - start
+
+    def step_kill(self):
+        self.remember()
+        self.kills += 1
+        images = os.path.join(self.dir, f"killed.{self.kills}")
+        os.makedirs(images)
+        tool = criu.CriuLite(self.options.criu_lite, images, self.options.timeout)
+        args = tool.args("dump", "-t", str(self.pid), "--leave-running",
+                         *self.facts.get("dump", "").split())
+        with open(os.path.join(images, "dump.out.log"), "wb") as out:
+            child = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        # The same moments in each run of a test, other ones in another.
+        time.sleep(random.Random(f"{self.name} {self.kills}").uniform(0, self.duration))
+        child.kill()
+        code = child.wait()
+        if code not in (0, -signal.SIGKILL):
+            raise Failure(f"dump returned {code}", criu.error_lines(images))
+        # Helpers of the dumper notice that it is gone.
+        if self.until_gone(self.others()):
+            raise Failure(f"dump left processes behind: {sorted(self.others())}")
+        self.compare()
+
+    def until_gone(self, pids):
+        """Waits for all pids to be gone; returns those that are not."""
+        def left():
+            process.reap(self.statuses)
+            return [pid for pid in pids if os.path.exists(f"/proc/{pid}")]
+        process.until(lambda: not left(), self.options.timeout)
+        return left()
+
+    def finish_servers(self):
+        """A lazy-pages server must end by itself, in peace, when all is delivered or gone."""
+        left = self.until_gone(self.servers)
+        images = os.path.join(self.dir, f"images.{self.iteration}")
+        if left:
+            raise Failure(f"the lazy-pages server does not end: {left}",
+                          criu.error_lines(images))
+        for pid in self.servers:
+            if self.statuses.get(pid, 0):
+                raise Failure(f"the lazy-pages server returned {self.statuses[pid]}",
+                              criu.error_lines(images))
+        self.servers = set()
+
+    def verdict(self):
+        os.kill(self.pid, signal.SIGTERM)
+        if self.until_gone([self.pid]):
+            raise Failure("the test does not finish")
+        with open(self.out, encoding="utf-8", errors="replace") as file:
+            lines = file.read().splitlines()
+        failures = [line for line in lines if line.startswith("FAIL")]
+        if self.mode.spoil:
+            if not failures:
+                raise Failure("the test passes with its state spoilt")
+            return
+        if failures:
+            raise Failure(failures[0])
+        if lines[-1:] != ["PASS"] or self.statuses.get(self.pid, 0):
+            raise Failure(f"the test ended with {self.statuses.get(self.pid)} and no verdict")
+        self.finish_servers()
+        if self.others():
+            raise Failure(f"processes are left behind: {sorted(self.others())}")
+
+    def tail(self):
+        """The last words of the test, for a failure."""
+        try:
+            with open(self.out, encoding="utf-8", errors="replace") as file:
+                return [f"test.out: {line}" for line in file.read().splitlines()[-5:]]
+        except FileNotFoundError:
+            return []
+
+    def clean(self, result):
+        if result.failed is not None and self.options.keep:
+            result.details.append(f"kept in {self.dir}")
+            return
+        shutil.rmtree(self.dir, ignore_errors=True)

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Process trees as /proc shows them."""
+import ctypes
+import multiprocessing
+import os
+import signal
+import time
+
+PR_SET_CHILD_SUBREAPER = 36
+POLL = 0.005
+
+
+def become_subreaper():
+    """Orphans below this process become its children: a test cannot be lost."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
+
+
+def stat(pid):
+    """The fields of /proc/PID/stat after the name: state, ppid, pgrp, session, ..."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+        return file.read().rpartition(")")[2].split()
+
+
+def parents():
+    """{pid: ppid} of every process."""
+    found = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                found[int(entry)] = int(stat(entry)[1])
+            except (FileNotFoundError, ProcessLookupError):
+                pass
+    return found
+
+
+def descendants(root, skip=()):
+    """The pids below root, parents first, without those of skip and what is below them."""
+    children = {}
+    for pid, ppid in parents().items():
+        children.setdefault(ppid, []).append(pid)
+    found, queue = [], [root]
+    while queue:
+        below = [pid for pid in children.get(queue.pop(0), []) if pid not in skip]
+        found += below
+        queue += below
+    return found
+
+
+def reap(statuses):
+    """Collects what has ended below this process; adds {pid: exit code} to statuses."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if not pid:
+            return
+        statuses[pid] = os.waitstatus_to_exitcode(status)
+
+
+def until(condition, timeout):
+    """Polls condition(); returns its first true value, or its last one at the timeout."""
+    end = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value or time.monotonic() > end:
+            return value
+        time.sleep(POLL)
+
+
+def kill_tree(root):
+    """Kills root and all below it. Stopped first, so that nothing is forked meanwhile."""
+    victims = [root, *descendants(root)]
+    for sig in (signal.SIGSTOP, signal.SIGKILL):
+        for pid in victims:
+            try:
+                os.kill(pid, sig)
+            except ProcessLookupError:
+                pass
+
+
+def kill_orphans():
+    """Kills what a dead worker has left to this process: its children that lead no worker."""
+    workers = {child.pid for child in multiprocessing.active_children()}
+    for pid, ppid in parents().items():
+        if ppid == os.getpid() and pid not in workers:
+            kill_tree(pid)
+            os.waitpid(pid, 0)
+
+
+def kill_descendants(statuses):
+    """Leaves nothing below this process."""
+    me = os.getpid()
+
+    def kill():
+        reap(statuses)
+        left = descendants(me)
+        for pid in left:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        return not left
+    until(kill, 5)
