@@ -44,6 +44,7 @@ TAILQ_HEAD(task_list, task);
 struct task {
 	TAILQ_ENTRY(task) link;		/* tree order: parents come first */
 	TAILQ_ENTRY(task) sibling;
+	TAILQ_ENTRY(task) made;		/* restore: in its maker's list of births */
 	struct task_list children;
 	struct task *parent;		/* NULL: the root */
 	int pid, ppid, pgid, sid;	/* pgid, sid 0: from outside (--shell-job) */

@@ -165,7 +165,8 @@ static int freeze_task(struct dump *d, struct task *t)
 {
 	int r = inject_settle(t->pid);
 
-	if (r < 0)
+	/* A zombie has no memory that anything could be left in. */
+	if (r < 0 && r != -ESRCH)
 		return r;
 	r = read_stat(t);
 	if (r == -ESRCH)

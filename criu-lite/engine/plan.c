@@ -13,6 +13,10 @@
  * So the session a leader must be born in follows from its children, from the
  * leaves up; whether its parent can give it that is checked at the parent.
  *
+ * A session whose leader is gone is founded by a helper, which makes the
+ * members and ends; they come to their parent as orphans, as they did before:
+ * it must be a subreaper, or they would not have come to it.
+ *
  * A process group needs a task with its id to begin. When that task is gone,
  * a helper stands in until all members have joined.
  */
@@ -99,22 +103,84 @@ int plan_tree(struct task_list *tasks, bool shell_job)
 	return 0;
 }
 
-static int find_session(struct task *t)
+static struct task_birth *birth_of(struct task *t)
 {
-	struct task_birth *birth = &t->restore->birth;
+	return &t->restore->birth;
+}
+
+static struct task *add_helper(struct task_list *tasks, struct arena *arena, int pid, int sid,
+			       struct task *parent)
+{
+	struct task *helper = arena_new_object(arena, struct task);
+
+	helper->restore = arena_new_object(arena, struct task_restore);
+	helper->threads = arena_new_array(arena, struct thread, 1);
+	helper->n_threads = 1;
+	helper->pid = helper->pgid = helper->threads[0].tid = pid;
+	helper->sid = sid;
+	helper->ppid = parent->pid;
+	helper->parent = parent;
+	helper->state = TASK_HELPER;
+	birth_of(helper)->maker = parent;
+	birth_of(helper)->session = sid == pid ? SESSION_ANY : sid;
+	helper->restore->pidfd = helper->restore->uffd = helper->restore->pages_fd = -1;
+	TAILQ_INIT(&helper->children);
+	TAILQ_INSERT_TAIL(tasks, helper, link);
+	TAILQ_INSERT_TAIL(&parent->children, helper, sibling);
+	return helper;
+}
+
+/* A member of a session without a leader: made by a helper that founds it. */
+static int make_by_helper(struct task_list *tasks, struct arena *arena, struct task *t)
+{
+	int sid = birth_of(t)->session;
+	struct task *helper = task_find(tasks, sid);
+
+	if (!t->parent || sid <= 0)
+		return log_errno(-ENOTSUP, "pid %d: session %d has no leader in the tree", t->pid, sid);
+	if (!task_core(t->parent) || !task_core(t->parent)->tc->child_subreaper)
+		return log_errno(-ENOTSUP, "pid %d: session %d has no leader, and its parent %d is "
+				 "no subreaper that could adopt it", t->pid, sid, t->parent->pid);
+	if (!helper) {
+		helper = add_helper(tasks, arena, sid, sid, t->parent);
+		log_info("pid %d: a helper founds session %d", t->pid, sid);
+	}
+	if (helper->state != TASK_HELPER || helper->parent != t->parent)
+		return log_errno(-ENOTSUP, "pid %d: session %d can't be made for it: its id belongs "
+				 "to another task", t->pid, sid);
+	birth_of(t)->maker = helper;
+	birth_of(t->parent)->adopts = true;
+	return 0;
+}
+
+/*
+ * The session that @t must be born in, for the sake of its children; those
+ * that it can't make in their session come from a helper.
+ */
+static int find_session(struct task_list *tasks, struct arena *arena, struct task *t)
+{
+	struct task_birth *birth = birth_of(t);
 	struct task *child;
+	int r;
 
 	birth->session = leads_session(t) ? SESSION_ANY : t->sid;
 	TAILQ_FOREACH(child, &t->children, sibling) {
-		int want = child->restore->birth.session;
+		int want = birth_of(child)->session;
 
 		if (want == SESSION_ANY || want == t->sid)
 			continue;
+		if (want > 0 && !task_find(tasks, want)) {
+			r = make_by_helper(tasks, arena, child);
+			if (r < 0)
+				return r;
+			continue;
+		}
+		if (birth_of(child)->maker != t)
+			continue;
 		if (birth->session != SESSION_ANY && birth->session != want)
 			return log_errno(-ENOTSUP, "pid %d: its session %d can't come from its "
-					 "parent %d, of session %d: a session whose leader is "
-					 "gone is not covered", child->pid, want, t->pid, t->sid);
-		child->restore->birth.before_setsid = true;
+					 "parent %d, of session %d", child->pid, want, t->pid, t->sid);
+		birth_of(child)->before_setsid = true;
 		birth->session = want;
 	}
 	return 0;
@@ -132,26 +198,13 @@ static struct task *session_parent(struct task_list *tasks, int sid)
 
 static int add_group_helper(struct task_list *tasks, struct arena *arena, struct task *member)
 {
-	struct task *parent = session_parent(tasks, member->sid), *helper;
+	struct task *parent = session_parent(tasks, member->sid);
 
 	if (!parent)
 		return log_errno(-ENOTSUP, "pid %d: process group %d has no leader, and no task "
 				 "of session %d can make one", member->pid, member->pgid,
 				 member->sid);
-	helper = arena_new_object(arena, struct task);
-	helper->restore = arena_new_object(arena, struct task_restore);
-	helper->threads = arena_new_array(arena, struct thread, 1);
-	helper->n_threads = 1;
-	helper->pid = helper->pgid = helper->threads[0].tid = member->pgid;
-	helper->sid = member->sid;
-	helper->ppid = parent->pid;
-	helper->parent = parent;
-	helper->state = TASK_HELPER;
-	helper->restore->birth.session = member->sid;
-	helper->restore->pidfd = helper->restore->uffd = helper->restore->pages_fd = -1;
-	TAILQ_INIT(&helper->children);
-	TAILQ_INSERT_TAIL(tasks, helper, link);
-	TAILQ_INSERT_TAIL(&parent->children, helper, sibling);
+	add_helper(tasks, arena, member->pgid, member->sid, parent);
 	log_info("pid %d: a helper holds process group %d", member->pid, member->pgid);
 	return 0;
 }
@@ -171,23 +224,37 @@ static int check_group(struct task_list *tasks, struct arena *arena, struct task
 	return 0;
 }
 
+/* Births in the order of the list: a maker finds those it makes in it. */
+static void list_births(struct task_list *tasks)
+{
+	struct task *t;
+
+	TAILQ_FOREACH(t, tasks, link)
+		TAILQ_INIT(&birth_of(t)->makes);
+	TAILQ_FOREACH(t, tasks, link)
+		if (birth_of(t)->maker)
+			TAILQ_INSERT_TAIL(&birth_of(birth_of(t)->maker)->makes, t, made);
+}
+
 int plan_births(struct task_list *tasks, struct arena *arena)
 {
 	struct task *t, *last;
 	int r;
 
 	TAILQ_FOREACH(t, tasks, link)
-		t->restore->birth = (struct task_birth){};
+		*birth_of(t) = (struct task_birth){ .maker = t->parent };
 	/* Children come after their parents, so backwards is from the leaves up. */
 	TAILQ_FOREACH_REVERSE(t, tasks, task_list, link) {
-		r = find_session(t);
+		if (t->state == TASK_HELPER)
+			continue;
+		r = find_session(tasks, arena, t);
 		if (r < 0)
 			return r;
 	}
 	t = TAILQ_FIRST(tasks);
-	if (t->restore->birth.session > 0)
+	if (birth_of(t)->session > 0)
 		return log_errno(-ENOTSUP, "pid %d: session %d has no leader in the tree", t->pid,
-				 t->restore->birth.session);
+				 birth_of(t)->session);
 	last = TAILQ_LAST(tasks, task_list);
 	TAILQ_FOREACH(t, tasks, link) {
 		r = check_group(tasks, arena, t);
@@ -196,5 +263,6 @@ int plan_births(struct task_list *tasks, struct arena *arena)
 		if (t == last)
 			break;
 	}
+	list_births(tasks);
 	return 0;
 }

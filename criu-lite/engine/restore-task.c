@@ -23,6 +23,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/kind.h"
@@ -36,6 +37,14 @@
 
 /* Exit code of a task that gave up; nobody but the coordinator sees it. */
 #define EXIT_FAILED 127
+
+/* Whatever becomes of the restore, no half tree is left behind. */
+static int die_with_maker(const struct task *t)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return log_errno(-errno, "pid %d: cannot tie its life to its maker's", t->pid);
+	return 0;
+}
 
 static int open_files(struct restore *r)
 {
@@ -57,7 +66,7 @@ static int make_children(struct restore *r, struct task *t, bool before_setsid)
 {
 	struct task *child;
 
-	TAILQ_FOREACH(child, &t->children, sibling) {
+	TAILQ_FOREACH(child, &t->restore->birth.makes, made) {
 		int ret;
 
 		if (child->restore->birth.before_setsid != before_setsid)
@@ -72,8 +81,12 @@ static int make_children(struct restore *r, struct task *t, bool before_setsid)
 /* Children, session, and the group that the task leads itself. */
 static int found_family(struct restore *r, struct task *t)
 {
-	int ret = make_children(r, t, true);
+	int ret;
 
+	/* Kept or taken back with the rest of the task's state. */
+	if (t->restore->birth.adopts && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+		return log_errno(-errno, "pid %d: cannot become a subreaper", t->pid);
+	ret = make_children(r, t, true);
 	if (ret < 0)
 		return ret;
 	if (t->sid == t->pid && setsid() < 0)
@@ -106,11 +119,8 @@ static int apply_kinds(struct restore *r, struct task *t)
 	return 0;
 }
 
-/*
- * Helpers end for good; zombies stay as such. Either's SIGCHLD was not there
- * at the dump: a zombie's had been delivered, or is among the saved signals.
- */
-static int settle_children(struct task *t)
+/* Waits for the ends of the children of @state. */
+static int settle(struct task *t, enum task_state state, int flags)
 {
 	const struct timespec now = {};
 	struct task *child;
@@ -120,16 +130,41 @@ static int settle_children(struct task *t)
 	sigemptyset(&sigchld);
 	sigaddset(&sigchld, SIGCHLD);
 	TAILQ_FOREACH(child, &t->children, sibling) {
-		int flags = WEXITED | (child->state == TASK_HELPER ? 0 : WNOWAIT);
-
-		if (task_is_live(child))
+		if (child->state != state)
 			continue;
-		if (waitid(P_PID, child->pid, &info, flags) < 0)
+		if (waitid(P_PID, child->pid, &info, WEXITED | flags) < 0)
 			return log_errno(-errno, "pid %d: cannot wait for its child %d", t->pid,
 					 child->pid);
 		sigtimedwait(&sigchld, NULL, &now);
 	}
 	return 0;
+}
+
+/*
+ * Helpers end for good, and leave their children to us; then zombies, which
+ * stay as such. Either's SIGCHLD was not there at the dump: a zombie's had been
+ * delivered, or is among the saved signals.
+ */
+static int settle_children(struct task *t)
+{
+	int ret = settle(t, TASK_HELPER, 0);
+
+	return ret < 0 ? ret : settle(t, TASK_DEAD, WNOWAIT);
+}
+
+/* The end of a helper that made us brings us to our parent. */
+static int find_parent(const struct task *t)
+{
+	const struct timespec moment = { .tv_nsec = 100 * 1000 };
+
+	if (!t->parent || t->restore->birth.maker == t->parent)
+		return 0;
+	while (getppid() == t->restore->birth.maker->pid)
+		nanosleep(&moment, NULL);
+	if (getppid() != t->parent->pid)
+		return log_errno(-ECHILD, "pid %d: was adopted by pid %d instead of its parent %d",
+				 t->pid, getppid(), t->parent->pid);
+	return die_with_maker(t);
 }
 
 /* A zombie ends as it ended: by exit code, or by signal. */
@@ -200,17 +235,21 @@ static int run_task(struct restore *r, struct task *t)
 	ret = settle_children(t);
 	if (ret < 0)
 		return ret;
+	ret = find_parent(t);
+	if (ret < 0)
+		return ret;
 	return restore_area_enter(r, t);
 }
 
 __attribute__((noreturn))
 static void task_main(struct restore *r, struct task *t)
 {
-	int ret;
+	int ret = 0;
 
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-		ret = log_errno(-errno, "pid %d: cannot tie its life to its maker's", t->pid);
-	else
+	/* Who is made by a helper outlives it. */
+	if (!t->parent || t->restore->birth.maker == t->parent)
+		ret = die_with_maker(t);
+	if (ret >= 0)
 		ret = run_task(r, t);
 	sync_fail(r->sync, t->pid, ret);
 	_exit(EXIT_FAILED);

@@ -39,6 +39,7 @@
 #include "engine/restore-task.h"
 #include "engine/stats.h"
 #include "engine/sync.h"
+#include "engine/uncovered.h"
 #include "image/dir.h"
 #include "inject/release.h"
 #include "sys/features.h"
@@ -53,6 +54,9 @@ static int check_images(struct restore *r)
 	int ret;
 
 	ret = load_tree(r);
+	if (ret < 0)
+		return ret;
+	ret = uncovered_check(r);
 	if (ret < 0)
 		return ret;
 	ret = restore_files_load(r);
