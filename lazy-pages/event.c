@@ -33,25 +33,27 @@ static int on_fork(struct server *server, struct lazy_space *sp, const struct uf
 {
 	/* Not closed where this fails: the guardian needs it to hold the child. */
 	struct lazy_space *child = server_add_space(server, msg->arg.fork.ufd, sp->pid,
-						    sp->generation + 1, sp->source);
+						    ++server->stats.forks, sp->source);
 	int err;
 
 	if (!child)
 		return -ENOMEM;
-	server->stats.forks++;
 	err = space_clone(&child->space, &sp->space);
 	if (err)
 		return log_errno(err, "%s: a fork: cannot track its memory", sp->name);
-	log_debug("lazy-pages: %s: forked, %" PRIu64 " pages to come", sp->name,
+	log_debug("%s: forked %s, %" PRIu64 " pages to come", sp->name, child->name,
 		  child->space.map.pending >> PAGE_SHIFT);
 	return 0;
 }
 
 static int on_remap(struct server *server, struct lazy_space *sp, const struct uffd_msg *msg)
 {
-	int err = space_move(&sp->space, msg->arg.remap.from, msg->arg.remap.to,
-			     msg->arg.remap.len);
+	int err;
 
+	log_debug("%s: remap %#llx -> %#llx, %#llx", sp->name, msg->arg.remap.from,
+		  msg->arg.remap.to, msg->arg.remap.len);
+	err = space_move(&sp->space, msg->arg.remap.from, msg->arg.remap.to,
+			 msg->arg.remap.len);
 	server->stats.remaps++;
 	return err ? log_errno(err, "%s: cannot follow a move from %#llx to %#llx", sp->name,
 			       msg->arg.remap.from, msg->arg.remap.to) : 0;
@@ -59,8 +61,11 @@ static int on_remap(struct server *server, struct lazy_space *sp, const struct u
 
 static int on_remove(struct server *server, struct lazy_space *sp, const struct uffd_msg *msg)
 {
-	int err = space_remove(&sp->space, msg->arg.remove.start, msg->arg.remove.end);
+	int err;
 
+	log_debug("%s: remove %#llx - %#llx", sp->name, msg->arg.remove.start,
+		  msg->arg.remove.end);
+	err = space_remove(&sp->space, msg->arg.remove.start, msg->arg.remove.end);
 	server->stats.removes++;
 	return err ? log_errno(err, "%s: cannot tell what its shared memory holds at %#llx",
 			       sp->name, msg->arg.remove.start) : 0;
@@ -68,11 +73,12 @@ static int on_remove(struct server *server, struct lazy_space *sp, const struct 
 
 static int on_unmap(struct server *server, struct lazy_space *sp, const struct uffd_msg *msg)
 {
-	int err = space_unmap(&sp->space, msg->arg.remove.start, msg->arg.remove.end);
+	int err;
 
+	log_debug("%s: unmap %#llx - %#llx", sp->name, msg->arg.remove.start,
+		  msg->arg.remove.end);
+	err = space_unmap(&sp->space, msg->arg.remove.start, msg->arg.remove.end);
 	server->stats.unmaps++;
-	/* What seems to be still there is asked for first: see space.h. */
-	sp->cursor = msg->arg.remove.start;
 	return err ? log_errno(err, "%s: cannot follow an unmapping at %#llx", sp->name,
 			       msg->arg.remove.start) : 0;
 }

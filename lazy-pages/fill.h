@@ -44,12 +44,6 @@ int fill_range(const struct fill_ops *ops, int uffd, uint64_t dst, const void *s
 /* Wakes who waits for [start, start + len): they look again. 0 or -errno, logged. */
 int fill_wake(const struct fill_ops *ops, int uffd, uint64_t start, uint64_t len);
 
-/* Whether the outcome tells that no event is outstanding (space_settled()). */
-static inline bool fill_settles(enum fill_outcome outcome)
-{
-	return outcome == FILL_FILLED || outcome == FILL_PRESENT || outcome == FILL_ABSENT;
-}
-
 /*
  * What a fill would meet, without filling: FILL_ABSENT when no event is
  * outstanding, FILL_AGAIN, or FILL_GONE.

@@ -126,13 +126,23 @@ static int look_at_task(struct server *server, struct lazy_space *sp, bool *unkn
 	return err;
 }
 
+static bool segments_pending(const struct server *server)
+{
+	const struct lazy_segment *ls;
+
+	TAILQ_FOREACH(ls, &server->segments, link)
+		if (!segment_done(&ls->segment))
+			return true;
+	return false;
+}
+
 int peek_messages(struct server *server, struct lazy_space *sp, size_t *max)
 {
 	uint64_t faults;
 	bool unknown;
 	int err;
 
-	if (!space_window_pending(&sp->space, 0, UINT64_MAX))
+	if (!sp->space.map.n_shared || !segments_pending(server))
 		return server_resume(server, sp);
 	*max = 1;
 	err = faults_waiting(sp, &faults);

@@ -115,9 +115,9 @@ struct range range_clip(const struct range *range, uint64_t start, uint64_t end)
 /* Whether @b, which begins where @a ends, goes on where @a leaves off. */
 static bool continues(const struct range *a, const struct range *b)
 {
-	if (a->end != b->start || a->kind != b->kind)
+	if (a->end != b->start || a->kind != b->kind || a->moved != b->moved)
 		return false;
-	return a->kind == RANGE_SETTLED || (a->segment == b->segment && a->epoch == b->epoch &&
+	return a->kind == RANGE_SETTLED || (a->segment == b->segment &&
 					    a->source + (a->end - a->start) == b->source);
 }
 

@@ -25,11 +25,11 @@ enum range_kind {
 struct range {
 	RB_ENTRY(range) node;
 	uint64_t start, end;
-	/* Where `start` is in the source (PENDING) or segment (SHARED); else 0. */
+	/* Where `start` is in the source (PENDING) or segment (SHARED); else any. */
 	uint64_t source;
 	struct segment *segment;	/* SHARED; counted in segment->windows */
 	enum range_kind kind;
-	uint32_t epoch;			/* when it was moved to where it is (space.h); 0: never */
+	uint32_t moved;			/* number of the move that brought it there; 0: none */
 };
 
 struct range_map {

@@ -65,8 +65,8 @@ static int apply(struct server *server, struct lazy_space *sp, uint64_t start, u
 		sp->gone = true;
 		break;
 	}
-	if (fill_settles(outcome))
-		space_settled(&sp->space);
+	if (outcome == FILL_FILLED || outcome == FILL_PRESENT || outcome == FILL_ABSENT)
+		space_quiet(&sp->space);
 	if (err)
 		return log_errno(err, "%s: cannot track its memory", sp->name);
 	return 0;
@@ -119,7 +119,7 @@ static int fill_segment(struct server *server, struct lazy_segment *ls, uint64_t
 		return err;
 	if (outcome == FILL_NO_MEMORY)
 		return 0;
-	if (!fill_settles(outcome) || outcome == FILL_ABSENT) {
+	if (outcome != FILL_FILLED && outcome != FILL_PRESENT) {
 		log_error("segment %" PRIu64 ": page at %#" PRIx64 ": unexpected answer (%s)",
 			  ls->segment.shmid, offset, fill_outcome_str(outcome));
 		return -EPROTO;
@@ -177,8 +177,6 @@ static int zero_around(struct server *server, struct lazy_space *sp, uint64_t ad
 	if (outcome == FILL_FILLED)
 		server->stats.zero_pages += done >> PAGE_SHIFT;
 	/* Nobody waits for these: a refusal is no reason to try again. */
-	if (fill_settles(outcome))
-		space_settled(&sp->space);
 	return 0;
 }
 
@@ -305,7 +303,6 @@ static int drain_segment(struct server *server, struct lazy_segment *ls, bool *w
 	return 0;
 }
 
-/* What was kept aside waits for news; when the kernel says that none is due, it goes. */
 static int probe(struct lazy_space *sp)
 {
 	enum fill_outcome outcome;
@@ -313,12 +310,7 @@ static int probe(struct lazy_space *sp)
 
 	if (err)
 		return err;
-	if (outcome == FILL_ABSENT)
-		space_settled(&sp->space);
-	else if (outcome == FILL_GONE)
-		sp->gone = true;
-	else
-		sp->deferred = true;
+	sp->gone = outcome == FILL_GONE;
 	return 0;
 }
 
@@ -350,8 +342,6 @@ int serve_background(struct server *server, bool *worked)
 		if (sp->deferred || sp->gone)
 			continue;
 		err = drain_space(server, sp, &did);
-		if (!err && !did && sp->space.aside.n_ranges)
-			err = probe(sp);
 		if (err)
 			return err;
 		if (did) {

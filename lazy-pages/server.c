@@ -68,7 +68,7 @@ int server_resume(struct server *server, struct lazy_space *sp)
 }
 
 struct lazy_space *server_add_space(struct server *server, int uffd, int pid,
-				    unsigned int generation, struct task_source *source)
+				    unsigned int serial, struct task_source *source)
 {
 	struct lazy_space *sp = calloc(1, sizeof(*sp));
 
@@ -79,9 +79,9 @@ struct lazy_space *server_add_space(struct server *server, int uffd, int pid,
 	sp->watch = (struct watch){ .fd = uffd, .ready = event_ready };
 	sp->pid = pid;
 	sp->pidfd = -1;
-	sp->generation = generation;
-	snprintf(sp->name, sizeof(sp->name), generation ? "task %d, descendant %u" : "task %d",
-		 pid, generation);
+	sp->serial = serial;
+	snprintf(sp->name, sizeof(sp->name), serial ? "task %d, fork %u" : "task %d", pid,
+		 serial);
 	sp->source = source;
 	space_init(&sp->space);
 	if (server_watch(server, &sp->watch)) {

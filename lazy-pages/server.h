@@ -43,7 +43,7 @@ struct lazy_space {
 	struct task_source *source;
 	int pid;			/* the task it is or descends from, as in the images */
 	int pidfd;			/* of that task, the server's; -1: a forked child's space */
-	unsigned int generation;	/* 0: handed over; 1: a child; 2: a child's child */
+	unsigned int serial;		/* 0: handed over; else counts the forks of all tasks */
 	char name[48];			/* for the log: "task 7" */
 	uint32_t ranges_due;		/* that the handoff announced and did not bring yet */
 	uint64_t *faults;		/* addresses that were read and not answered */
@@ -97,11 +97,11 @@ struct server {
 };
 
 /*
- * A space for @uffd, which it takes; watched from here on. @generation 0: of
- * the task @pid itself. @source gets one more reference. NULL: failed, logged.
+ * A space for @uffd, which it takes; watched from here on. @serial 0: of the
+ * task @pid itself. @source gets one more reference. NULL: failed, logged.
  */
 struct lazy_space *server_add_space(struct server *server, int uffd, int pid,
-				    unsigned int generation, struct task_source *source);
+				    unsigned int serial, struct task_source *source);
 /* The segment, made when this is its first mention; NULL: failed, logged. */
 struct lazy_segment *server_segment(struct server *server, uint64_t shmid);
 /* Gives a segment its file, from which it maps it. Takes @fd. 0 or -errno, logged. */

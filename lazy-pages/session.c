@@ -51,7 +51,7 @@ static struct lazy_space *find_task(struct server *server, int pid)
 	struct lazy_space *sp;
 
 	TAILQ_FOREACH(sp, &server->spaces, link)
-		if (sp->pid == pid && !sp->generation)
+		if (sp->pid == pid && !sp->serial)
 			return sp;
 	return NULL;
 }

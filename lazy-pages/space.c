@@ -8,6 +8,7 @@
 #include "lazy-pages/space.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "util/macro.h"
 
@@ -15,13 +16,15 @@ void space_init(struct space *space)
 {
 	range_map_init(&space->map);
 	range_map_init(&space->aside);
-	space->epoch = 1;
+	TAILQ_INIT(&space->departures);
+	space->moves = 0;
+	space->quiet_moves = 0;
 }
 
 void space_fini(struct space *space)
 {
 	range_map_fini(&space->map);
-	range_map_fini(&space->aside);
+	space_quiet(space);
 }
 
 int space_add(struct space *space, uint64_t start, uint64_t end, enum range_kind kind,
@@ -109,9 +112,7 @@ int space_filled(struct space *space, uint64_t start, uint64_t end)
 		if (err)
 			return err;
 		start = part.end;
-		part = (struct range){
-			.start = part.start, .end = part.end, .kind = RANGE_SETTLED,
-		};
+		part.kind = RANGE_SETTLED;
 		err = range_insert(&space->map, &part);
 		if (err)
 			return err;
@@ -124,13 +125,6 @@ int space_absent(struct space *space, uint64_t start, uint64_t end)
 	return range_carve(&space->map, start, end, NULL);
 }
 
-void space_settled(struct space *space)
-{
-	space->epoch++;
-	if (space->aside.n_ranges)
-		range_map_fini(&space->aside);
-}
-
 int space_remove(struct space *space, uint64_t start, uint64_t end)
 {
 	if (space->map.n_shared && space_window_pending(space, start, end))
@@ -138,37 +132,185 @@ int space_remove(struct space *space, uint64_t start, uint64_t end)
 	return space_filled(space, start, end);
 }
 
-/* Takes [start, end) out of the map, but leaves what was moved there in this epoch. */
-static int carve_older(struct space *space, uint64_t start, uint64_t end)
+void space_quiet(struct space *space)
 {
-	while (start < end) {
-		const struct range *r = range_find_from(&space->map, start);
-		struct range part;
-		int err;
+	struct departure *d;
 
-		if (!r || r->start >= end)
-			break;
-		part = range_clip(r, start, end);
-		start = part.end;
-		if (part.epoch == space->epoch)
+	while ((d = TAILQ_FIRST(&space->departures))) {
+		TAILQ_REMOVE(&space->departures, d, link);
+		free(d);
+	}
+	if (space->aside.n_ranges)
+		range_map_fini(&space->aside);
+	space->quiet_moves = space->moves;
+}
+
+static int expect_departure(struct space *space, uint64_t start, uint64_t end, uint32_t moved,
+			    bool displaced)
+{
+	struct departure *d = malloc(sizeof(*d));
+
+	if (!d)
+		return -ENOMEM;
+	*d = (struct departure){
+		.start = start, .end = end, .moved = moved, .displaced = displaced,
+	};
+	TAILQ_INSERT_TAIL(&space->departures, d, link);
+	return 0;
+}
+
+/* The UNMAP that completes a move, if [start, end) is one; taken off the list. */
+static struct departure *completed_move(struct space *space, uint64_t start, uint64_t end)
+{
+	struct departure *d;
+
+	TAILQ_FOREACH(d, &space->departures, link) {
+		if (d->displaced || d->start != start || d->end != end)
 			continue;
-		err = range_carve(&space->map, part.start, part.end, NULL);
+		TAILQ_REMOVE(&space->departures, d, link);
+		return d;
+	}
+	return NULL;
+}
+
+/*
+ * The oldest displaced place at @at, and the first address behind it, up to
+ * @end, where that is another one.
+ */
+static const struct departure *displaced_at(const struct space *space, uint64_t at, uint64_t *end)
+{
+	const struct departure *d, *found = NULL;
+
+	TAILQ_FOREACH(d, &space->departures, link) {
+		if (!d->displaced || d->end <= at || d->start >= *end)
+			continue;
+		if (d->start > at) {
+			*end = d->start;
+		} else if (!found) {
+			found = d;
+			*end = MIN(*end, d->end);
+		}
+	}
+	return found;
+}
+
+/* [start, end) departed: displaced places are no longer waited for there. */
+static int departed(struct space *space, uint64_t start, uint64_t end)
+{
+	struct departure *d, *next;
+
+	TAILQ_FOREACH_SAFE(d, &space->departures, link, next) {
+		int err = 0;
+
+		if (!d->displaced || d->end <= start || d->start >= end)
+			continue;
+		if (d->end > end)
+			err = expect_departure(space, end, d->end, d->moved, true);
+		if (err)
+			return err;
+		d->end = start;
+		if (d->start < d->end)
+			continue;
+		TAILQ_REMOVE(&space->departures, d, link);
+		free(d);
+	}
+	return 0;
+}
+
+/* Takes out of @map what is in [start, end) and was not moved there after @last. */
+static int take_older(struct range_map *map, uint64_t start, uint64_t end, uint32_t last,
+		      struct range_map *taken)
+{
+	const struct range *r;
+
+	while (start < end && (r = range_find_from(map, start)) && r->start < end) {
+		struct range part = range_clip(r, start, end);
+		int err = 0;
+
+		start = part.end;
+		if (part.moved <= last)
+			err = range_carve(map, part.start, part.end, taken);
 		if (err)
 			return err;
 	}
 	return 0;
 }
 
-int space_unmap(struct space *space, uint64_t start, uint64_t end)
+/*
+ * The last move that an UNMAP or REMAP of [start, end) can know of, where no
+ * place in it is displaced: one before whatever has just come to its inside.
+ *
+ *	     |NNNNNN|		it is about [start, end) before N came
+ *	[start    end)
+ */
+static uint32_t last_known(const struct space *space, uint64_t start, uint64_t end)
 {
-	int err = 0;
+	const struct range *r = range_find_from(&space->map, start);
+	uint32_t first = r && r->start <= start ? r->moved : 0, last = UINT32_MAX;
 
-	if (space->aside.n_ranges)
-		err = range_carve(&space->aside, start, end, NULL);
-	return err ? err : carve_older(space, start, end);
+	for (; r && r->start < end; r = range_next(r))
+		if (r->moved > space->quiet_moves && r->moved != first)
+			last = MIN(last, r->moved - 1);
+	return last;
 }
 
-/* Keeps aside what is at [start, end) and still has something to bring. */
+/*
+ * Takes what an UNMAP or REMAP of [start, end) is about. *@last, when not
+ * NULL, is lowered to the last move that it knows of.
+ */
+static int take_departing(struct space *space, uint64_t start, uint64_t end,
+			  struct range_map *taken, uint32_t *last)
+{
+	uint32_t known = last_known(space, start, end);
+	uint64_t at = start;
+
+	while (at < end) {
+		uint64_t until = end;
+		const struct departure *d = displaced_at(space, at, &until);
+		uint32_t moved = d ? d->moved : known;
+		int err = 0;
+
+		if (d)
+			err = take_older(&space->aside, at, until, moved, taken);
+		if (!err)
+			err = take_older(&space->map, at, until, moved, taken);
+		if (err)
+			return err;
+		if (last)
+			*last = MIN(*last, moved);
+		at = until;
+	}
+	return departed(space, start, end);
+}
+
+int space_unmap(struct space *space, uint64_t start, uint64_t end)
+{
+	struct departure *d = completed_move(space, start, end);
+	int err;
+
+	if (!d)
+		return take_departing(space, start, end, NULL, NULL);
+	err = take_older(&space->map, start, end, d->moved, NULL);
+	free(d);
+	return err;
+}
+
+/* Whether a completed move left [start, end): what is there is known to go. */
+static bool was_left(const struct space *space, const struct range *r)
+{
+	const struct departure *d;
+
+	TAILQ_FOREACH(d, &space->departures, link)
+		if (!d->displaced && d->start <= r->start && d->end >= r->end &&
+		    r->moved <= d->moved)
+			return true;
+	return false;
+}
+
+/*
+ * Clears [start, end) for what is moved there. What is there, and was not left
+ * by a move, is still to depart: the news of that is on its way.
+ */
 static int displace(struct space *space, uint64_t start, uint64_t end)
 {
 	struct range_map taken;
@@ -178,12 +320,15 @@ static int displace(struct space *space, uint64_t start, uint64_t end)
 	range_map_init(&taken);
 	err = range_carve(&space->map, start, end, &taken);
 	for (r = range_find_from(&taken, 0); r && !err; r = range_next(r)) {
-		if (r->kind == RANGE_SETTLED)
+		if (was_left(space, r))
 			continue;
-		/* The one that was there first is the one whose event is to come. */
-		err = range_insert(&space->aside, r);
+		if (r->kind != RANGE_SETTLED)
+			err = range_insert(&space->aside, r);
+		/* Aside is somebody already, who was there first. */
 		if (err == -EEXIST)
 			err = 0;
+		else if (!err)
+			err = expect_departure(space, r->start, r->end, space->moves - 1, true);
 	}
 	range_map_fini(&taken);
 	return err;
@@ -197,16 +342,15 @@ static int move_one(struct space *space, const struct range *from, int64_t by)
 
 	to.start += by;
 	to.end += by;
-	to.epoch = from->kind == RANGE_SETTLED ? 0 : space->epoch;
+	to.moved = space->moves;
 	err = range_insert(&space->map, &to);
 	if (err)
 		return err;
 	if (from->kind != RANGE_SHARED)
-		left = (struct range){
-			.start = from->start, .end = from->end, .kind = RANGE_SETTLED,
-		};
+		left.kind = RANGE_SETTLED;
+	left.moved = 0;
 	err = range_insert(&space->map, &left);
-	/* An older one was kept aside: its place is taken by a newcomer. */
+	/* It had been kept aside: its old place is taken by a newcomer. */
 	return err == -EEXIST ? 0 : err;
 }
 
@@ -224,7 +368,7 @@ static int duplicate_window(struct space *space, uint64_t from, uint64_t to)
 	copy = range_clip(window, from, window->end);
 	copy.start = to;
 	copy.end = to + MAX(window->segment->size, copy.source + PAGE_SIZE) - copy.source;
-	copy.epoch = space->epoch;
+	copy.moved = space->moves;
 	next = range_find_from(&space->map, to);
 	if (next && next->start < copy.end)
 		copy.end = next->start;
@@ -233,30 +377,27 @@ static int duplicate_window(struct space *space, uint64_t from, uint64_t to)
 
 int space_move(struct space *space, uint64_t from, uint64_t to, uint64_t len)
 {
+	uint32_t last = ++space->moves;
 	struct range_map taken;
 	const struct range *r;
-	int err = 0;
+	int err;
 
 	if (!len)
 		return duplicate_window(space, from, to);
 	range_map_init(&taken);
-	if (space->aside.n_ranges)
-		err = range_carve(&space->aside, from, from + len, &taken);
-	/* Nothing aside: the usual case. */
-	if (!err && !taken.n_ranges)
-		err = range_carve(&space->map, from, from + len, &taken);
+	err = take_departing(space, from, from + len, &taken, &last);
 	if (!err)
 		err = displace(space, to, to + len);
 	for (r = range_find_from(&taken, 0); r && !err; r = range_next(r))
 		err = move_one(space, r, to - from);
 	range_map_fini(&taken);
-	return err;
+	return err ? err : expect_departure(space, from, from + len, last, false);
 }
 
 int space_clone(struct space *child, const struct space *parent)
 {
-	/* No event of the parent's is outstanding in the child: all is older. */
-	child->epoch = parent->epoch + 1;
+	/* What is on its way to the parent does not come to the child. */
+	child->moves = parent->moves;
 	return range_map_copy(&child->map, &parent->map);
 }
 
@@ -264,7 +405,7 @@ bool space_done(const struct space *space)
 {
 	const struct range *r;
 
-	if (space->map.pending || space->aside.n_ranges)
+	if (space->map.pending || space->aside.pending)
 		return false;
 	if (!space->map.n_shared)
 		return true;

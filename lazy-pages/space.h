@@ -14,31 +14,53 @@
  * continuation of a window.
  *
  * Order of events. The kernel queues UNMAP and REMAP when the change is made
- * and its locks are dropped, so that two threads may queue theirs the other
- * way round: one unmaps X, another moves Y to the X that became free, and the
- * news of the move comes first. As long as such news is outstanding the kernel
- * refuses every fill (EAGAIN); so each fill that it accepts ends an epoch, and
- * events of different epochs are in order. Within one epoch:
+ * and its locks are dropped; a move sends REMAP, then UNMAP of the old place,
+ * and one onto something sends UNMAP of that before. In between, another
+ * thread may move something of its own to the place that became free, and its
+ * REMAP is read first. So departures from a place are kept in mind:
  *
- *	REMAP Y -> X while X is taken	what was at X is kept aside: its own
- *					UNMAP or REMAP is still to come
- *	UNMAP X, of what was moved to	is about what was there before: the
- *	X in this epoch			newcomer stays. Were it gone, a fill
- *					would find no memory there and say so
+ *	REMAP X -> Z		the UNMAP of X is to come, unless the old place
+ *				stays (MREMAP_DONTUNMAP): what was moved to X
+ *				since is not its concern
+ *	REMAP Y -> X, and X is	what was there is kept aside: its own REMAP or
+ *	taken			UNMAP is to come, and is about that, and not
+ *				about the newcomer
+ *
+ * What was there may also be memory that grew and that no range covers, so an
+ * UNMAP or REMAP that begins below a newcomer is not about the newcomer.
+ *
+ * No fill can go wrong meanwhile: as long as an event is on its way the kernel
+ * refuses them all (EAGAIN). A fill that it accepts says that none is: what is
+ * kept in mind is forgotten then. One thing can't be told: when the newcomer
+ * leaves, too, before the older departure was read, which of the two events is
+ * whose. The older one is taken to come first.
  */
 #ifndef LAZY_PAGES_SPACE_H
 #define LAZY_PAGES_SPACE_H
 
+#include <bsd/sys/queue.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "lazy-pages/range.h"
 #include "lazy-pages/segment.h"
 
+/* A place whose UNMAP, or UNMAP or REMAP, is to come. */
+struct departure {
+	TAILQ_ENTRY(departure) link;
+	uint64_t start, end;
+	uint32_t moved;			/* what was moved there by a later move is not meant */
+	bool displaced;			/* its REMAP was not read yet */
+};
+
+TAILQ_HEAD(departure_list, departure);
+
 struct space {
 	struct range_map map;
-	struct range_map aside;		/* displaced in this epoch, see above */
-	uint32_t epoch;			/* from 1 */
+	struct range_map aside;		/* displaced, see above */
+	struct departure_list departures;	/* in the order they were noticed */
+	uint32_t moves;			/* REMAP events so far */
+	uint32_t quiet_moves;		/* as many when it was quiet last */
 };
 
 void space_init(struct space *space);
@@ -69,8 +91,8 @@ const struct range *space_window_pending(const struct space *space, uint64_t sta
 int space_filled(struct space *space, uint64_t start, uint64_t end);
 /* A fill found no armed memory there. */
 int space_absent(struct space *space, uint64_t start, uint64_t end);
-/* A fill was accepted by the kernel: the epoch ends. */
-void space_settled(struct space *space);
+/* The kernel accepted or answered a fill: no event is on its way. */
+void space_quiet(struct space *space);
 
 /*
  * The events. REMOVE: private memory reads as zero; of a window only the

@@ -298,6 +298,8 @@ static int load_table(struct restore *r, struct task *t)
 		t->fds = arena_memdup(r->arena, table.fds, table.n * sizeof(*table.fds));
 		t->n_fds = table.n;
 	}
+	for (size_t i = 0; ret < 0 && i < table.n; i++)
+		image_message_free(&table.fds[i]->base);
 	free(table.fds);
 	if (ret < 0)
 		return ret;

@@ -12,7 +12,7 @@
  *	task_kind	a part of a task's or thread's own state: credentials,
  *			timers, signals, ...
  *
- * Dump order:	  task_kind.dump_*, vma_kind.dump, file_kind.dump for every
+ * Dump order:	  task_kind.admit, task_kind.dump_*, vma_kind.dump, file_kind.dump for every
  *		  task, file_kind.complete; nothing is written before all of
  *		  them agreed. Then file_kind.save, and memory.
  * Restore order: file_kind.load, file_kind.collect, vma_kind.check,
@@ -114,6 +114,11 @@ struct task_kind {
 	const char *name;
 	const char *test;
 
+	/*
+	 * Dump, before anything is injected into any task: refuses by name,
+	 * from what /proc tells, what the parasite could not live in either.
+	 */
+	int (*admit)(struct dump *d, struct task *t);
 	int (*dump_task)(struct dump *d, struct task *t);
 	int (*dump_thread)(struct dump *d, struct task *t, struct thread *th);
 

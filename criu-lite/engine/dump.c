@@ -131,6 +131,22 @@ static int save(struct dump *d)
 	return dump_images_write(d);
 }
 
+/* While nothing has been done to any task yet. */
+static int admit(struct dump *d)
+{
+	struct task *t;
+
+	TAILQ_FOREACH(t, &d->tasks, link) {
+		for (const struct task_kind *const *k = d->kinds->tasks; *k; k++) {
+			int r = task_is_live(t) && (*k)->admit ? (*k)->admit(d, t) : 0;
+
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
 static int dump_frozen(struct dump *d)
 {
 	int r = collect_facts(d);
@@ -138,6 +154,9 @@ static int dump_frozen(struct dump *d)
 	if (r < 0)
 		return r;
 	r = collect_ids(d);
+	if (r < 0)
+		return r;
+	r = admit(d);
 	if (r < 0)
 		return r;
 	r = collect_parasites(d);

@@ -21,13 +21,12 @@
 #include "sys/features.h"
 #include "sys/pagemap.h"
 #include "sys/proc_maps.h"
+#include "sys/proc_status.h"
 #include "util/arena.h"
 #include "util/array.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 #include "util/macro.h"
-
-DEFINE_CLEANUP(struct pagemap *, pagemap, pagemap_free)
 
 /* The list of entries while it grows; it moves to the arena in one piece. */
 struct vma_list {
@@ -184,11 +183,38 @@ static int add_all(struct dump *d, struct task *t, struct vma_list *list)
 	return add_guards(d, t, list);
 }
 
+/*
+ * mlockall(MCL_FUTURE) locks what will be mapped. Nothing shows it, but the
+ * parasite's memory is such: what is locked has grown since it came.
+ */
+static int check_future_locks(const struct task *t)
+{
+	const struct proc_status *before = t->dump->status;
+	struct proc_status now = {};
+	uint64_t locked;
+	int ret;
+
+	if (!before)
+		return 0;
+	ret = proc_status_read(t->pid, 0, &now);
+	if (ret < 0)
+		return log_errno(ret, "pid %d: cannot read its status", t->pid);
+	locked = now.vm_locked;
+	proc_status_fini(&now);
+	if (locked == before->vm_locked)
+		return 0;
+	log_error("pid %d: it locks all memory it will ever map (mlockall with MCL_FUTURE): not "
+		  "covered: use MCL_CURRENT alone", t->pid);
+	return -ENOTSUP;
+}
+
 int memory_dump_collect(struct dump *d, struct task *t)
 {
 	struct vma_list list = {};
-	int ret = add_all(d, t, &list);
+	int ret = check_future_locks(t);
 
+	if (ret == 0)
+		ret = add_all(d, t, &list);
 	if (ret == 0) {
 		if (!t->mm)
 			t->mm = arena_message(d->arena, MmEntry, mm_entry__init);

@@ -9,7 +9,8 @@ struct task;
 /*
  * Gives every mapping of t->dump->vmas (read before the parasite came) to its
  * kind and fills t->mm->vmas; makes t->mm when there is none yet. The files
- * behind the mappings become files of the dump. Writes nothing.
+ * behind the mappings become files of the dump. The parasite is there, and
+ * t->dump->status was read before it came. Writes nothing.
  * Returns 0 or -errno; -ENOTSUP: a mapping that is not covered, named in the log.
  */
 int memory_dump_collect(struct dump *d, struct task *t);

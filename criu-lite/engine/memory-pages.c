@@ -36,8 +36,6 @@
 /* Ranges in one batch. */
 #define BATCH_MAX 65536
 
-DEFINE_CLEANUP(struct pagemap *, pagemap, pagemap_free)
-
 struct memory_save {
 	struct dump *d;
 	struct task *t;

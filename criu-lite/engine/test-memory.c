@@ -194,7 +194,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 static void make_child(struct fixture *f)
 {
 	char page[3 * PAGE_SIZE], byte;
-	int fd, ready[2];
+	int fd, ready[2], status;
 
 	snprintf(f->data, sizeof(f->data), "%s/data", f->path);
 	fd = open(f->data, O_RDWR | O_CREAT, 0600);
@@ -211,6 +211,10 @@ static void make_child(struct fixture *f)
 	close(ready[1]);
 	assert_int_equal(read(ready[0], &byte, 1), 1);
 	close(ready[0]);
+	/* Its stack still changes on the way to pause(). */
+	assert_int_equal(kill(f->pid, SIGSTOP), 0);
+	assert_int_equal(waitpid(f->pid, &status, WUNTRACED), f->pid);
+	assert_true(WIFSTOPPED(status));
 }
 
 static const struct file_kind *const file_table[] = { &memfd_kind, &regular_kind, NULL };

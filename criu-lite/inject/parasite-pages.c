@@ -21,7 +21,6 @@
 #include <unistd.h>
 
 #include "inject/session.h"
-#include "inject/stop.h"
 #include "util/cleanup.h"
 #include "util/io.h"
 #include "util/log.h"
@@ -148,7 +147,7 @@ static int drain_until_reply(struct transfer *tr, uint64_t *drained)
 		if (r < 0 && errno != EINTR)
 			return log_errno(-errno, "pages of pid %d: cannot wait", p->pid);
 		if (r <= 0) {
-			r = stop_pass_by(&p->guest);
+			r = parasite_look(p);
 			if (r < 0)
 				return r;
 			if (++idle > PATIENCE)
@@ -167,7 +166,7 @@ static int drain_until_reply(struct transfer *tr, uint64_t *drained)
 		/* All that is in the pipe now, after the reply, is counted in it. */
 		if (pfds[1].revents)
 			return parasite_receive(p, PARASITE_PAGES, 0);
-		r = stop_pass_by(&p->guest);
+		r = parasite_look(p);
 		return r < 0 ? r : log_errno(-EPIPE, "parasite of pid %d: its pipe ended", p->pid);
 	}
 }

@@ -24,6 +24,15 @@ enum {
 	PATIENCE = 500,			/* looks */
 };
 
+int parasite_look(struct parasite *p)
+{
+	int r = stop_pass_by(&p->guest);
+
+	if (r == -ESRCH && p->guest.exited)
+		return log_errno(-EPIPE, "parasite of pid %d: it left (RLIMIT_NOFILE?)", p->pid);
+	return r;
+}
+
 int parasite_wait(struct parasite *p, int fd)
 {
 	for (int i = 0; i < PATIENCE; i++) {
@@ -34,7 +43,7 @@ int parasite_wait(struct parasite *p, int fd)
 			return 0;
 		if (r < 0 && errno != EINTR)
 			return log_errno(-errno, "parasite of pid %d: cannot wait for it", p->pid);
-		r = stop_pass_by(&p->guest);
+		r = parasite_look(p);
 		if (r < 0)
 			return r;
 	}
@@ -63,8 +72,12 @@ int parasite_send(struct parasite *p, enum parasite_command command, uint32_t co
 		c->cmsg_len = CMSG_LEN(sizeof(int));
 		memcpy(CMSG_DATA(c), &fd, sizeof(int));
 	}
-	if (sendmsg(p->sock, &msg, MSG_NOSIGNAL) < 0)
-		return log_errno(-errno, "parasite of pid %d: cannot send a request", p->pid);
+	if (sendmsg(p->sock, &msg, MSG_NOSIGNAL) < 0) {
+		int err = -errno, r = parasite_look(p);
+
+		return r < 0 ? r : log_errno(err, "parasite of pid %d: cannot send a request",
+					     p->pid);
+	}
 	return 0;
 }
 
@@ -80,8 +93,7 @@ int parasite_receive(struct parasite *p, enum parasite_command command, size_t l
 	if (n < 0)
 		return log_errno(-errno, "parasite of pid %d: cannot receive a reply", p->pid);
 	if (n == 0) {
-		/* It left, or its task was killed: the look tells which. */
-		r = stop_pass_by(&p->guest);
+		r = parasite_look(p);
 		return r < 0 ? r : log_errno(-EPIPE, "parasite of pid %d: hung up", p->pid);
 	}
 	if ((size_t)n != sizeof(*h) + len || h->command != command ||

@@ -26,8 +26,14 @@ struct parasite {
 };
 
 /*
+ * Lets its thread go on when something stopped it. -ESRCH (not logged): it was
+ * killed with its task; -EPIPE: it left.
+ */
+int parasite_look(struct parasite *p);
+
+/*
  * Waits until @fd has something to read, 10 s at most; looks after the
- * parasite meanwhile. -ESRCH (not logged): the parasite was killed with its task.
+ * parasite meanwhile; errors of parasite_look().
  */
 int parasite_wait(struct parasite *p, int fd);
 

@@ -26,11 +26,13 @@
 #include <stdlib.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "inject/abi/restorer.h"
 #include "inject/stop.h"
 #include "inject/tracee.h"
+#include "sys/proc_stat.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 
@@ -45,6 +47,7 @@ struct leaver {
 	const struct release_task *task;
 	struct tracee tracee;
 	uint64_t insn;
+	bool free;			/* detached */
 };
 
 /* The only error that is not logged where it comes from. */
@@ -68,7 +71,8 @@ static int seize(struct leaver *leavers, size_t n)
 		if (r < 0)
 			return ended(l, r);
 	}
-	for (size_t i = 0; i < n; i++) {
+	/* From the end: a leader that is dead shows it only when its threads have been collected. */
+	for (size_t i = n; i-- > 0;) {
 		int r = stop_wait(&leavers[i].tracee, STOP_RUN_CONT, STOP_INTERRUPT, NULL);
 
 		if (r >= 0)
@@ -126,7 +130,7 @@ static int leave_all(struct leaver *leavers, size_t n)
 		if (r < 0)
 			return ended(&leavers[i], r);
 	}
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = n; i-- > 0;) {
 		int r = leave_restorer(&leavers[i]);
 
 		if (r < 0)
@@ -197,7 +201,33 @@ static int send_stops(const struct release_task *tasks, size_t n)
 	return 0;
 }
 
-/* From the first one on there is no way back, and a task that ends does so by itself. */
+/* A child of ours is left for whoever waits for it. */
+static bool is_ours(const struct leaver *l)
+{
+	struct proc_stat stat;
+
+	return is_leader(l) && proc_stat_read(l->task->pid, 0, &stat) == 0 &&
+	       stat.ppid == getpid();
+}
+
+/*
+ * A thread that was killed in our hands. Its task ends for its parent only
+ * when we have heard of the end of every thread that we trace.
+ */
+static void collect(const struct leaver *l)
+{
+	siginfo_t info;
+
+	if (is_ours(l))
+		return;
+	while (waitid(P_PID, l->tracee.tid, &info, WEXITED | __WALL) < 0 && errno == EINTR)
+		;
+}
+
+/*
+ * From the first one that goes there is no way back, and a task that ends does
+ * so by itself: at once, perhaps, and with threads that still are ours.
+ */
 static int detach_all(struct leaver *leavers, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -206,8 +236,12 @@ static int detach_all(struct leaver *leavers, size_t n)
 		if (r < 0)
 			return ended(&leavers[i], r);
 	}
-	for (size_t i = 0; i < n; i++)
-		tracee_fini(&leavers[i].tracee);
+	for (size_t i = n; i-- > 0;)
+		if (ptrace(PTRACE_DETACH, leavers[i].tracee.tid, 0, 0) == 0)
+			leavers[i].free = true;
+	for (size_t i = n; i-- > 0;)
+		if (!leavers[i].free)
+			collect(&leavers[i]);
 	return 0;
 }
 

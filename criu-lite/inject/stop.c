@@ -128,11 +128,12 @@ static bool has_ended(const siginfo_t *info)
 /* Its parent hears of the end only when the tracer has collected it. */
 static int collect_end(struct tracee *t)
 {
-	siginfo_t info;
+	siginfo_t info = {};
 
 	waitid(P_PID, t->tid, &info, WEXITED | WNOHANG | __WALL);
 	t->state = TRACEE_GONE;
 	t->collected = true;
+	t->exited = info.si_code == CLD_EXITED;
 	return -ESRCH;
 }
 

@@ -43,13 +43,15 @@
 	}									\
 } while (0)
 
+#define RESTORER_STACK 16384
 #define RSEQ_SIGNATURE 0x53053053
 #define CAP(cap) (1ULL << (cap))
 #define LEADER_EFFECTIVE (CAP(CAP_KILL) | CAP(CAP_SYS_PTRACE) | CAP(CAP_CHOWN))
 #define LEADER_SECUREBITS (SECBIT_NO_SETUID_FIXUP | SECBIT_KEEP_CAPS_LOCKED)
 #define ALL_CAPS_BUT(mine, cap) ((mine) & ~CAP(cap))
 #define SIG_BIT(sig) (1ULL << ((sig) - 1))
-#define LEADER_MASK (SIG_BIT(SIGUSR2) | SIG_BIT(SIGALRM) | SIG_BIT(SIGRTMIN))
+#define LEADER_MASK \
+	(SIG_BIT(SIGUSR2) | SIG_BIT(SIGALRM) | SIG_BIT(SIGRTMIN) | SIG_BIT(SIGRTMIN + 1))
 #define N_QUEUED 3
 #define TIMER_SECONDS 1000
 
@@ -67,6 +69,9 @@ static struct {
 
 static int tids[RESTORED_THREADS];
 static const int timer_ids[RESTORED_TIMERS] = { 3, 7 };
+/* One whose signal is queued, in the middle of an interval. */
+#define FIRED_ID 9
+#define FIRED_INTERVAL 500
 static struct restorer_creds own_creds;
 static volatile int handled;
 static uint64_t fs_base;
@@ -83,6 +88,18 @@ static void *map_pages(size_t n, int flags, const char *text)
 	return p;
 }
 
+/* With room below, which the kernel keeps free for a growing mapping. */
+static char *map_growing(void)
+{
+	const size_t room = 4 << 20;
+	char *low = map_pages(room / PAGE_SIZE, 0, NULL), *at = low + room - 2 * PAGE_SIZE;
+
+	CHECK(munmap(low, room) == 0);
+	CHECK(mmap(at, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS |
+		   MAP_GROWSDOWN | MAP_FIXED_NOREPLACE, -1, 0) == at);
+	return strcpy(at, "growing");
+}
+
 void restored_prepare(bool lazy)
 {
 	struct restored_memory *m = &restored_memory;
@@ -91,7 +108,7 @@ void restored_prepare(bool lazy)
 	CHECK(mprotect(m->hidden, 3 * PAGE_SIZE, PROT_NONE) == 0);
 	m->advised = map_pages(2, 0, "advised");
 	CHECK(madvise(m->advised, 2 * PAGE_SIZE, MADV_DONTDUMP) == 0);
-	m->growing = map_pages(2, MAP_GROWSDOWN, "growing");
+	m->growing = map_growing();
 	m->locked = map_pages(1, MAP_LOCKED, "locked");
 	if (lazy)
 		m->lazy = map_pages(RESTORED_LAZY_PAGES, 0, NULL);
@@ -293,11 +310,28 @@ static void check_timers(void)
 		      spec.it_value.tv_sec < TIMER_SECONDS);
 	}
 	for (int id = 0; id < 32; id++)
-		if (id != timer_ids[0] && id != timer_ids[1])
+		if (id != timer_ids[0] && id != timer_ids[1] && id != FIRED_ID)
 			CHECK(syscall(SYS_timer_gettime, id, &spec) < 0 && errno == EINVAL);
 	CHECK(getitimer(ITIMER_REAL, &itimer) == 0 && itimer.it_interval.tv_sec == 9 &&
 	      itimer.it_value.tv_sec >= TIMER_SECONDS - 30);
 	CHECK(getitimer(ITIMER_PROF, &itimer) == 0 && !itimer.it_value.tv_sec);
+}
+
+/* Sent once, by the timer itself, which goes on with what was left of the interval. */
+static void check_fired(void)
+{
+	const struct timespec limit = { .tv_sec = 5 };
+	uint64_t set = SIG_BIT(SIGRTMIN + 1);
+	struct itimerspec spec;
+	siginfo_t info;
+
+	CHECK(syscall(SYS_rt_sigtimedwait, &set, &info, &limit, sizeof(set)) == SIGRTMIN + 1);
+	CHECK(info.si_code == SI_TIMER && info.si_timerid == FIRED_ID && !info.si_overrun);
+	CHECK(info.si_value.sival_int == 55);
+	CHECK(syscall(SYS_timer_gettime, FIRED_ID, &spec) == 0);
+	CHECK(spec.it_interval.tv_sec == FIRED_INTERVAL);
+	CHECK(spec.it_value.tv_sec >= FIRED_INTERVAL / 2 - 30 &&
+	      spec.it_value.tv_sec < FIRED_INTERVAL / 2);
 }
 
 static void check_process(void)
@@ -343,6 +377,7 @@ static void restored_leader(void)
 	check_memory();
 	check_maps();
 	check_timers();
+	check_fired();
 	check_process();
 	for (int i = 0; i < N_QUEUED; i++)
 		check_taken(SIG_BIT(SIGRTMIN), SIGRTMIN, SI_QUEUE, 10 + i);
@@ -370,6 +405,21 @@ static void restored_thread(int i)
  * The plan
  */
 
+/* Zeroed memory in the area: all other is gone when the restorer reads it. */
+static void *take(struct restorer_args *args, size_t size)
+{
+	void *p = (void *)args->heap_next;
+
+	args->heap_next += ALIGN_UP(size, 16);
+	CHECK(args->heap_next <= args->heap_end);
+	return p;
+}
+
+static void *take_copy(struct restorer_args *args, const void *from, size_t size)
+{
+	return memcpy(take(args, size), from, size);
+}
+
 static void plan_registers(struct arena *arena, int i, struct restorer_thread *th)
 {
 	CoreEntry *core = arena_message(arena, CoreEntry, core_entry__init);
@@ -386,17 +436,17 @@ static void plan_registers(struct arena *arena, int i, struct restorer_thread *t
 	CHECK(sigframe_dump(arena, i, &regs, SIGFRAME_SIGNAL_NONE, fxsave, sizeof(fxsave),
 			    core) == 0);
 	CHECK(sigframe_check(i, core) == 0);
-	th->sigframe = sigframe_build(core, mask, &sas, arena_alloc(arena, SIGFRAME_ROOM));
+	th->sigframe = sigframe_build(core, mask, &sas, take(th->args, SIGFRAME_ROOM));
 	th->sas_sp = (uintptr_t)sas.ss_sp;
 	th->sas_size = sas.ss_size;
 }
 
 /* Numbers that nobody has now; a race with others would fail the test, not pass it. */
-static int free_tid(int above)
+static int free_tid(int from)
 {
-	int tid = above + 1;
+	int tid = from;
 
-	while (kill(tid, 0) == 0 || errno != ESRCH)
+	while (syscall(SYS_tkill, tid, 0) == 0 || errno != ESRCH)
 		tid++;
 	return tid;
 }
@@ -405,7 +455,7 @@ static void plan_thread(struct arena *arena, struct restorer_args *args, int i)
 {
 	struct restorer_thread *th = &args->threads[i];
 
-	tids[i] = i ? free_tid(tids[i - 1] + 500) : getpid();
+	tids[i] = i ? free_tid(10000 * i) : getpid();
 	th->tid = threads[i].tid = tids[i];
 	th->args = args;
 	snprintf(th->comm, sizeof(th->comm), "restored %d", i);
@@ -423,6 +473,8 @@ static void plan_thread(struct arena *arena, struct restorer_args *args, int i)
 	th->sched_policy = i ? SCHED_BATCH : SCHED_OTHER;
 	th->pdeath_sig = i ? 0 : SIGHUP;
 	thread_creds(i, &th->creds);
+	th->creds.groups = take_copy(args, th->creds.groups, th->creds.n_groups * sizeof(uint32_t));
+	th->stack_top = (uintptr_t)take(args, RESTORER_STACK) + RESTORER_STACK;
 }
 
 static void plan_siginfo(siginfo_t *info, int sig, int code, int value)
@@ -434,24 +486,24 @@ static void plan_siginfo(siginfo_t *info, int sig, int code, int value)
 	info->si_value.sival_int = value;
 }
 
-static void plan_signals(struct arena *arena, struct restorer_args *args)
+static void plan_signals(struct restorer_args *args)
 {
-	args->sigactions = arena_new_array(arena, struct restorer_sigaction, 64);
+	args->sigactions = take(args, 64 * sizeof(*args->sigactions));
 	/* The restorer of glibc's own actions serves. */
 	CHECK(syscall(SYS_rt_sigaction, SIGUSR1, NULL, &args->sigactions[SIGUSR1 - 1], 8) == 0);
 	for (int i = 0; i < N_QUEUED; i++)
 		plan_siginfo(&queued[i], SIGRTMIN, SI_QUEUE, 10 + i);
-	args->siginfos = arena_memdup(arena, queued, sizeof(queued));
+	args->siginfos = take_copy(args, queued, sizeof(queued));
 	args->n_siginfos = N_QUEUED;
 	plan_siginfo(&thread_queued, SIGUSR2, SI_TKILL, 42);
-	args->threads[1].siginfos = arena_memdup(arena, &thread_queued, sizeof(thread_queued));
+	args->threads[1].siginfos = take_copy(args, &thread_queued, sizeof(thread_queued));
 	args->threads[1].n_siginfos = 1;
 }
 
-static void plan_timers(struct arena *arena, struct restorer_args *args)
+static void plan_timers(struct restorer_args *args)
 {
-	args->timers = arena_new_array(arena, struct restorer_timer, RESTORED_TIMERS);
-	args->n_timers = RESTORED_TIMERS;
+	args->timers = take(args, (RESTORED_TIMERS + 1) * sizeof(*args->timers));
+	args->n_timers = RESTORED_TIMERS + 1;
 	for (int i = 0; i < RESTORED_TIMERS; i++)
 		args->timers[i] = (struct restorer_timer){
 			.id = timer_ids[i], .clock = i ? CLOCK_BOOTTIME : CLOCK_MONOTONIC,
@@ -459,6 +511,11 @@ static void plan_timers(struct arena *arena, struct restorer_args *args)
 			.tid = i ? tids[1] : 0,
 			.it_interval = { i, 5 }, .it_value = { TIMER_SECONDS, 0 },
 		};
+	args->timers[RESTORED_TIMERS] = (struct restorer_timer){
+		.id = FIRED_ID, .clock = CLOCK_MONOTONIC, .notify = SIGEV_SIGNAL,
+		.signo = SIGRTMIN + 1, .value = 55, .fired = true,
+		.it_interval = { FIRED_INTERVAL, 0 }, .it_value = { FIRED_INTERVAL / 2, 0 },
+	};
 	args->itimers[ITIMER_REAL][0] = 9;
 	args->itimers[ITIMER_REAL][2] = TIMER_SECONDS;
 }
@@ -486,12 +543,12 @@ void restored_plan(struct arena *arena, struct restorer_args *args)
 	CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
 	CHECK(syscall(SYS_arch_prctl, ARCH_GET_FS, &fs_base) == 0);
 	read_own_creds();
-	args->threads = arena_new_array(arena, struct restorer_thread, RESTORED_THREADS);
+	args->threads = take(args, RESTORED_THREADS * sizeof(*args->threads));
 	args->n_threads = RESTORED_THREADS;
 	for (int i = 0; i < RESTORED_THREADS; i++)
 		plan_thread(arena, args, i);
-	plan_signals(arena, args);
-	plan_timers(arena, args);
+	plan_signals(args);
+	plan_timers(args);
 	args->n_rlimits = RLIM_NLIMITS;
 	for (int i = 0; i < RLIM_NLIMITS; i++)
 		CHECK(getrlimit(i, (struct rlimit *)args->rlimits[i]) == 0);

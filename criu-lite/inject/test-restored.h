@@ -38,7 +38,7 @@ extern struct restored_memory restored_memory;
 void restored_prepare(bool lazy);
 /* What is special about the mapping; true: its pages are not read back. */
 bool restored_vma(const struct proc_vma *from, struct restorer_vma *vma);
-/* Fills all but memory, area, and stacks. */
+/* Fills all but memory; what it needs comes from the area, and from @arena until the jump. */
 void restored_plan(struct arena *arena, struct restorer_args *args);
 
 #endif

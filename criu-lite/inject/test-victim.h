@@ -22,6 +22,10 @@ int victim_sleep(void);
 int victim_read_until_signal(void);
 /* The same with SA_RESTART: a byte comes from the handler. */
 int victim_read_restarted(void);
+/* Waits in ppoll(), which fails when a handler has run, SA_RESTART or not. */
+int victim_poll_until_signal(void);
+/* Sends signals to itself as fast as it can: each must be handled at once. */
+int victim_flood(void);
 /* Waits for a signal in sigsuspend() and ppoll(). */
 int victim_sigsuspend(void);
 /*
@@ -29,6 +33,13 @@ int victim_sigsuspend(void);
  * stop. Not for a dumper that is killed before it has set that right.
  */
 int victim_plain_eintr(void);
+
+/* Spins in a restartable sequence. */
+int victim_rseq(void);
+
+extern const char victim_rseq_start[] __attribute__((visibility("hidden")));
+extern const char victim_rseq_end[] __attribute__((visibility("hidden")));
+extern const char victim_rseq_abort[] __attribute__((visibility("hidden")));
 
 /* Shared with the test. */
 struct victim_shared {
@@ -40,6 +51,7 @@ struct victim_shared {
 		int32_t tid;
 	} threads[VICTIM_THREADS_MAX];
 	uint64_t ticks;				/* of the storm */
+	uint64_t late;				/* see victim_note_late() */
 	uint64_t page;				/* an address with known content, 16 pages */
 	uint64_t hidden;			/* the same with PROT_NONE */
 };
@@ -53,7 +65,17 @@ struct victim {
 
 enum victim_flags {
 	VICTIM_STORM = 1 << 0,			/* SIGALRM every millisecond, on an alternate stack */
+	VICTIM_NO_VDSO = 1 << 1,		/* it has unmapped its vdso */
+	VICTIM_MDWE = 1 << 2,			/* memory is not made executable later */
+	VICTIM_ALONE = 1 << 3,			/* not root, and RLIMIT_NPROC is 1 */
 };
+
+/*
+ * A handler has run on a pad and its call was made once more: right only when
+ * the signal came in the last instructions of the way back, or before the
+ * dumper had learned of the handler.
+ */
+void victim_note_late(void);
 
 /* A victim with a thread for each of @work; returns when all have begun. */
 void victim_start(struct victim *v, const victim_work *work, int n, unsigned int flags);

@@ -53,6 +53,7 @@ struct tracee {
 	struct tracee_rseq rseq;
 	bool interrupted;		/* inject/stop.c: the stop is one of PTRACE_INTERRUPT */
 	bool collected;			/* inject/stop.c: the end of a TRACEE_GONE was collected */
+	bool exited;			/* inject/stop.c: it ended by exit(), not by a signal */
 };
 
 /*

@@ -45,7 +45,8 @@ static const struct task_kind *const task_table[] = {
 	&task_state_kind,		/* first: makes the messages that the others fill */
 	&task_namespaces_kind,
 	&task_seccomp_kind,
-	&task_regs_kind,
+	&task_signals_kind,
+	&task_regs_kind,		/* after the signals: they end system calls */
 	&task_rseq_kind,		/* after the registers: may move the instruction pointer */
 	&task_comm_kind,
 	&task_creds_kind,
@@ -55,8 +56,8 @@ static const struct task_kind *const task_table[] = {
 	&task_robust_list_kind,
 	&task_sched_kind,
 	&task_sigaltstack_kind,
-	&task_signals_kind,
 	&task_timers_kind,
+	&task_unsaved_kind,
 	&task_fs_kind,			/* last: a new root bends every path */
 	NULL,
 };

@@ -6,6 +6,10 @@
  *	parked						   | area |  vvar, vdso in it
  *	new	   |prog|heap| ... |libs|	|stack|vdso| area |
  *
+ * The layout (where code, heap, arguments are, and which file is executed) is
+ * set while nothing is mapped: the kernel changes the file only if no mapping
+ * of the old one is left, and who restores may be the same program.
+ *
  * Each mapping is made where it was, and never over another one: what can't
  * be there is an error, not a replacement. One that gets pages read into it is
  * writable until it is full; its own protection and then its advice follow.
@@ -208,9 +212,9 @@ void restorer_memory(struct restorer_args *args)
 {
 	park_vdso(args);
 	unmap_old(args);
+	set_layout(args);
 	make_vmas(args);
 	install_guards(args);
 	settle_vdso(args);
-	set_layout(args);
 	arm(args);
 }

@@ -6,14 +6,19 @@
  * Since Linux 6.15 a process can ask for an id; before, ids were counted up
  * for each process, so that a timer is made and deleted until its turn comes.
  *
- * All times are what was left at the dump, and start now. A timer that ran out
- * in the meantime (value 0, with an interval) begins a new interval.
+ * All times are what was left at the dump, and start now. A timer whose signal
+ * was queued is to send it at once, and then to go on as it was going:
+ *
+ *	    fires at once        what was left
+ *	------|-----------------now---|--------------|---->
+ *	      '------ interval -------'-- interval --'
  */
 #include "pie/restorer.h"
 
 #include <asm/signal.h>
 #include <errno.h>
 #include <linux/prctl.h>
+#include <linux/time.h>
 #include <linux/time_types.h>
 
 #include "pie/syscall.h"
@@ -24,6 +29,8 @@ enum {
 	TIMER_RESTORE_IDS_OFF = 0,
 	TIMER_RESTORE_IDS_ON = 1,
 };
+
+#define NSEC_PER_SEC 1000000000
 
 /* More tries than this find no id: some 100 ms. */
 #define MAX_TRIES 1000000
@@ -99,15 +106,38 @@ static void restore_ids(struct restorer_args *args, int mode)
 			      TIMER_RESTORE_IDS);
 }
 
+/*
+ * Sets *@value to the last expiry, a point in time of the timer's clock. Clocks
+ * of CPU time begin with the task: what was before their begin is their begin.
+ */
+static void last_expiry(struct restorer_args *args, const struct restorer_timer *t,
+			struct __kernel_timespec *value)
+{
+	restorer_must(args, RESTORER_STEP_TIMER, pie_call(clock_gettime, t->clock, value), t->id);
+	value->tv_sec += t->it_value[0] - t->it_interval[0];
+	value->tv_nsec += t->it_value[1] - t->it_interval[1];
+	if (value->tv_nsec < 0) {
+		value->tv_nsec += NSEC_PER_SEC;
+		value->tv_sec--;
+	} else if (value->tv_nsec >= NSEC_PER_SEC) {
+		value->tv_nsec -= NSEC_PER_SEC;
+		value->tv_sec++;
+	}
+	if (value->tv_sec < 0 || (!value->tv_sec && !value->tv_nsec))
+		*value = (struct __kernel_timespec){ .tv_nsec = 1 };
+}
+
 static void start_timer(struct restorer_args *args, const struct restorer_timer *t)
 {
-	const struct __kernel_itimerspec spec = {
+	struct __kernel_itimerspec spec = {
 		.it_interval = { t->it_interval[0], t->it_interval[1] },
 		.it_value = { t->it_value[0], t->it_value[1] },
 	};
 
-	restorer_must(args, RESTORER_STEP_TIMER, pie_call(timer_settime, t->id, 0, &spec, 0),
-		      t->id);
+	if (t->fired)
+		last_expiry(args, t, &spec.it_value);
+	restorer_must(args, RESTORER_STEP_TIMER,
+		      pie_call(timer_settime, t->id, t->fired ? TIMER_ABSTIME : 0, &spec, 0), t->id);
 }
 
 void restorer_timers(struct restorer_args *args)

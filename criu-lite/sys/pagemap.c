@@ -52,8 +52,6 @@ struct pagemap {
 	uint64_t words[BATCH_WORDS];
 };
 
-DEFINE_CLEANUP(struct pagemap *, pagemap, pagemap_free)
-
 /* The frame of the zero page, or 0 when the kernel hides it. */
 static int learn_zero_pfn(uint64_t *pfn)
 {

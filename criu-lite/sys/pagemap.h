@@ -21,6 +21,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "util/cleanup.h"
+
 struct kernel_features;
 struct pagemap;
 
@@ -52,6 +54,7 @@ enum pagemap_select {
  */
 int pagemap_open(pid_t pid, const struct kernel_features *features, struct pagemap **pm);
 void pagemap_free(struct pagemap *pm);
+DEFINE_CLEANUP(struct pagemap *, pagemap, pagemap_free)
 /* Whether PAGEMAP_SCAN is used. */
 bool pagemap_is_fast(const struct pagemap *pm);
 /* Begins a walk of [@start, @end), which may hold any number of mappings. 0 or -errno. */

@@ -144,7 +144,7 @@ struct restorer_timer {
 	int32_t notify, signo;
 	uint64_t value;			/* sigev_value */
 	int32_t tid;			/* SIGEV_THREAD_ID */
-	int32_t pad;
+	uint32_t fired;			/* its signal is queued: sent again by the timer itself */
 	uint64_t it_interval[2], it_value[2];	/* s, ns */
 };
 

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -63,6 +64,18 @@ void harness_fail(const char *file, int line, const char *condition)
 	_exit(1);
 }
 
+void harness_leave_outside(void)
+{
+	pid_t parent = getpid(), pid = fork();
+
+	if (pid)
+		return;
+	/* The parent may be gone before this. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent)
+		pause();
+	_exit(0);
+}
+
 void *harness_shared(void)
 {
 	static void *page;
@@ -103,6 +116,7 @@ static pid_t start_victim(const struct harness_case *c)
 	pid_t pid = fork();
 
 	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		dup2(2, ERROR_FD);
 		sys_close_range(0, ERROR_FD - 1, 0);
 		sys_close_range(ERROR_FD + 1, ~0U, 0);
@@ -223,6 +237,7 @@ static void run_restored(const struct harness_case *c, pid_t pid, struct image_d
 	struct single s;
 	sigset_t all;
 
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	dup2(2, ERROR_FD);
 	log_set_fds(ERROR_FD, -1);
 	sigfillset(&all);

@@ -31,6 +31,8 @@ struct harness_case {
 __attribute__((noreturn))
 void harness_fail(const char *file, int line, const char *condition);
 
+/* In setup: a child that holds what its parent has open now, and is not dumped. */
+void harness_leave_outside(void);
 /* 4096 bytes that setup, check and the test share. */
 void *harness_shared(void);
 /* Dumps only. Returns what the dump returned; a failing setup fails the test. */

@@ -20,7 +20,6 @@
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
@@ -447,22 +446,13 @@ static void namespace_setup(void *shared)
 	REQUIRE(open("/proc/self/ns/net", O_RDONLY) == 0);
 }
 
-/* A child that holds what its parent had open, and is not dumped. */
-static void leave_outside(void)
-{
-	if (fork() == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		pause();
-	}
-}
-
 /* The reader of the pipe is outside. */
 static void outside_setup(void *shared)
 {
 	int p[2];
 
 	REQUIRE(pipe(p) == 0);
-	leave_outside();
+	harness_leave_outside();
 	REQUIRE(close(p[0]) == 0);
 }
 
@@ -471,7 +461,7 @@ static void target_setup(void *shared)
 {
 	REQUIRE(epoll_create1(0) == 0 && eventfd(0, 0) == 1);
 	watch(0, 1, EPOLLIN, 1);
-	leave_outside();
+	harness_leave_outside();
 	REQUIRE(close(1) == 0 && open("/dev/null", O_RDONLY) == 1);
 }
 

@@ -66,39 +66,34 @@
 static const char memfd_prefix[] = "/memfd:";
 static const char deleted_mark[] = " (deleted)";
 
-/*
- * The name in the image, from what the link in /proc says: in the arena, or
- * NULL when it is no memory file's. *dev_zero: shared anonymous memory.
- */
+/* What the link in /proc says of memory files, and of few others. */
+static bool is_memory_name(const char *target)
+{
+	size_t len = strlen(target), mark = strlen(deleted_mark), prefix = strlen(memfd_prefix);
+
+	if (!strcmp(target, MEMFD_DEV_ZERO " (deleted)"))
+		return true;
+	return len >= prefix + mark && !strncmp(target, memfd_prefix, prefix) &&
+	       !strcmp(target + len - mark, deleted_mark);
+}
+
+/* The name in the image. *dev_zero: shared anonymous memory. */
 static char *image_name_of(struct arena *arena, const char *target, bool *dev_zero)
 {
-	size_t len = strlen(target), mark = strlen(deleted_mark);
-	size_t prefix = strlen(memfd_prefix);
 	char *name;
 
 	*dev_zero = !strcmp(target, MEMFD_DEV_ZERO " (deleted)");
 	if (*dev_zero)
 		return arena_strdup(arena, MEMFD_DEV_ZERO);
-	if (strncmp(target, memfd_prefix, prefix) || len < prefix + mark ||
-	    strcmp(target + len - mark, deleted_mark))
-		return NULL;
-	name = arena_strdup(arena, target + prefix);
-	name[len - prefix - mark] = '\0';
+	name = arena_strdup(arena, target + strlen(memfd_prefix));
+	name[strlen(name) - strlen(deleted_mark)] = '\0';
 	return name;
 }
 
 /* Only by name: what else must be right is for the dump to refuse. */
 static bool memfd_probe(const struct fd_info *info)
 {
-	size_t len = strlen(info->target), mark = strlen(deleted_mark);
-
-	if (!S_ISREG(info->st.st_mode) || info->st.st_nlink)
-		return false;
-	if (!strcmp(info->target, MEMFD_DEV_ZERO " (deleted)"))
-		return true;
-	return !strncmp(info->target, memfd_prefix, strlen(memfd_prefix)) &&
-	       len >= strlen(memfd_prefix) + mark &&
-	       !strcmp(info->target + len - mark, deleted_mark);
+	return S_ISREG(info->st.st_mode) && !info->st.st_nlink && is_memory_name(info->target);
 }
 
 /* Memory files live on a mount of the kernel's own; a memfd of ours shows which. */
@@ -159,6 +154,7 @@ static int dump_inode(struct dump *d, const struct fd_info *info, struct memfd_i
 	e->has_mode = true;
 	e->mode = info->st.st_mode;
 	inode->entry = e;
+	inode->dev = info->st.st_dev;
 	inode->ino = info->st.st_ino;
 	return 0;
 }
@@ -177,7 +173,8 @@ static int memfd_dump(struct dump *d, struct fd_info *info, FileEntry *entry)
 	const struct memfd_inode *inode = memfd_inode_by_ino(d, info->st.st_ino);
 	int ret;
 
-	if (!inode) {
+	/* One of huge pages may have the same number on another device: to be refused. */
+	if (!inode || inode->dev != info->st.st_dev) {
 		struct memfd_inode *fresh = arena_new_object(d->arena, struct memfd_inode);
 
 		fresh->fd = -1;
@@ -504,6 +501,11 @@ static int memfd_open(struct restore *r, struct file *file)
 
 	if (ret < 0)
 		return ret;
+	/* Only mapped: nobody sees which open file description it was. */
+	if (!file->owner && (e->flags & (O_ACCMODE | O_PATH)) == O_RDWR) {
+		file->fd = inode->fd;
+		return 0;
+	}
 	fd = file_reopen(inode->fd, (e->flags & ~O_ASYNC) | O_CLOEXEC);
 	if (fd < 0)
 		return log_errno(fd, "memfd %#x (%s): cannot open", file->id, inode->entry->name);

@@ -33,7 +33,8 @@ struct memfd_inode {
 	bool dev_zero;
 	int fd;				/* dump: for reading; restore: service descriptor, or -1 */
 
-	uint64_t ino;			/* dump */
+	dev_t dev;			/* dump: who it is */
+	uint64_t ino;
 
 	/* Restore. */
 	bool segment;			/* known from mappings only (VMA_ANON_SHARED) */

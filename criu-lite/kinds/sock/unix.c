@@ -22,7 +22,6 @@
  * accepted ones, and those not accepted yet), what a queue can't be made to
  * hold again (kinds/sock/unix-queue.c).
  */
-#include <bsd/sys/queue.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -236,8 +235,15 @@ struct unix_sock {
 	struct file *file;
 	struct unix_sock *peer;
 	struct unix_queue queue;
-	SLIST_HEAD(, unix_sock) connectors;	/* whose peer this is */
-	SLIST_ENTRY(unix_sock) link;		/* among the peer's */
+	struct unix_list *list;
+	size_t waits;			/* sockets that must connect to it before it connects */
+};
+
+/* All of the images. */
+struct unix_list {
+	struct unix_sock *socks;	/* ascending by inode */
+	size_t n;
+	size_t n_unopened;		/* plain sockets that are still to be made */
 };
 
 static const UnixSkEntry *entry_of(const struct unix_sock *s)
@@ -259,17 +265,16 @@ static int compare_sock_ino(const void *key, const void *element)
 	return i < j ? -1 : i > j;
 }
 
-static int link_peer(struct unix_sock *s, struct unix_sock *all, size_t n)
+static int link_peer(struct unix_sock *s)
 {
 	const UnixSkEntry *usk = entry_of(s);
 
 	if (!usk->peer)
 		return 0;
-	s->peer = bsearch(&usk->peer, all, n, sizeof(*all), compare_sock_ino);
+	s->peer = bsearch(&usk->peer, s->list->socks, s->list->n, sizeof(*s), compare_sock_ino);
 	if (!s->peer)
 		return log_errno(-EINVAL, "unix socket %#x: there is no peer with inode %u",
 				 s->file->id, usk->peer);
-	SLIST_INSERT_HEAD(&s->peer->connectors, s, link);
 	return 0;
 }
 
@@ -280,36 +285,19 @@ static struct unix_queue *find_queue(struct restore *r, uint32_t id)
 	return file ? &((struct unix_sock *)file->data)->queue : NULL;
 }
 
-static int unix_load(struct restore *r)
+static struct unix_list *list_files(struct restore *r)
 {
-	struct unix_sock *all = NULL;
-	size_t n = 0;
+	struct unix_list *list = arena_new_object(r->arena, struct unix_list);
 
 	for (size_t i = 0; i < r->n_files; i++)
-		n += r->files[i].type == FD_TYPES__UNIXSK;
-	if (!n)
-		return 0;
-	all = arena_new_array(r->arena, struct unix_sock, n);
-	n = 0;
+		list->n += r->files[i].type == FD_TYPES__UNIXSK;
+	list->socks = arena_new_array(r->arena, struct unix_sock, list->n);
+	list->n = 0;
 	for (size_t i = 0; i < r->n_files; i++)
 		if (r->files[i].type == FD_TYPES__UNIXSK)
-			all[n++].file = &r->files[i];
-	qsort(all, n, sizeof(*all), compare_socks);
-	for (size_t i = 0; i < n; i++) {
-		STAILQ_INIT(&all[i].queue);
-		SLIST_INIT(&all[i].connectors);
-		all[i].file->data = &all[i];
-		if (i && entry_of(&all[i])->ino == entry_of(&all[i - 1])->ino)
-			return log_errno(-EINVAL, "unix socket %#x: inode %u is there twice",
-					 all[i].file->id, entry_of(&all[i])->ino);
-	}
-	for (size_t i = 0; i < n; i++) {
-		int ret = link_peer(&all[i], all, n);
-
-		if (ret < 0)
-			return ret;
-	}
-	return unix_queues_load(r, find_queue);
+			list->socks[list->n++].file = &r->files[i];
+	qsort(list->socks, list->n, sizeof(*list->socks), compare_socks);
+	return list;
 }
 
 static bool is_orphan(const struct unix_sock *s)
@@ -321,6 +309,36 @@ static bool is_orphan(const struct unix_sock *s)
 static bool has_pair(const struct unix_sock *s)
 {
 	return s->peer && is_pair(entry_of(s), entry_of(s->peer));
+}
+
+static bool is_plain(const struct unix_sock *s)
+{
+	return !has_pair(s) && !is_orphan(s);
+}
+
+static int unix_load(struct restore *r)
+{
+	struct unix_list *list = list_files(r);
+	int ret;
+
+	for (size_t i = 0; i < list->n; i++) {
+		struct unix_sock *s = &list->socks[i];
+
+		s->list = list;
+		s->file->data = s;
+		STAILQ_INIT(&s->queue);
+		if (i && entry_of(s)->ino == entry_of(s - 1)->ino)
+			return log_errno(-EINVAL, "unix socket %#x: inode %u is there twice",
+					 s->file->id, entry_of(s)->ino);
+	}
+	for (size_t i = 0; i < list->n; i++) {
+		ret = link_peer(&list->socks[i]);
+		if (ret < 0)
+			return ret;
+	}
+	for (size_t i = 0; i < list->n; i++)
+		list->n_unopened += is_plain(&list->socks[i]);
+	return unix_queues_load(r, find_queue);
 }
 
 static int check_covered(const struct file *file, const struct unix_sock *s)
@@ -461,10 +479,50 @@ static int connect_peer(const struct unix_sock *s)
 	return r < 0 ? r : apply_shutdown(s->file, s->file->fd);
 }
 
+/* Whether @s connects to somebody else than who is connected to it. */
+static bool connects_away(const struct unix_sock *s, const struct unix_sock *connector)
+{
+	return s->peer && s->peer != connector;
+}
+
+/*
+ * Nobody can connect to a socket that is connected to somebody else: who did
+ * so did it before. The first to connect are those that nobody waits to
+ * connect to; each frees its peer to connect on.
+ */
+static int connect_all(struct restore *r, struct unix_list *list)
+{
+	struct unix_sock **ready = arena_new_array(r->arena, struct unix_sock *, list->n);
+	size_t n_ready = 0, left = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		struct unix_sock *s = &list->socks[i];
+
+		if (!s->peer || !is_plain(s))
+			continue;
+		left++;
+		s->peer->waits += connects_away(s->peer, s);
+	}
+	for (size_t i = 0; i < list->n; i++)
+		if (list->socks[i].peer && is_plain(&list->socks[i]) && !list->socks[i].waits)
+			ready[n_ready++] = &list->socks[i];
+	for (; n_ready; left--) {
+		struct unix_sock *s = ready[--n_ready];
+		int ret = connect_peer(s);
+
+		if (ret < 0)
+			return ret;
+		if (connects_away(s->peer, s) && --s->peer->waits == 0)
+			ready[n_ready++] = s->peer;
+	}
+	if (left)
+		return log_errno(-EINVAL, "unix sockets: %zu are connected in a circle", left);
+	return 0;
+}
+
 static int open_plain(struct restore *r, struct unix_sock *s)
 {
 	_cleanup_close_ int fd = socket(AF_UNIX, entry_of(s)->type | SOCK_CLOEXEC, 0);
-	struct unix_sock *other;
 	int ret;
 
 	if (fd < 0)
@@ -476,13 +534,9 @@ static int open_plain(struct restore *r, struct unix_sock *s)
 		ret = apply_shutdown(s->file, fd);
 	if (ret >= 0)
 		ret = restore_file_set_fd(r, s->file, take_fd(&fd));
-	if (ret >= 0 && s->peer && s->peer->file->fd >= 0)
-		ret = connect_peer(s);
-	/* Those that were there first could not connect before. */
-	SLIST_FOREACH(other, &s->connectors, link)
-		if (ret >= 0 && other->file->fd >= 0 && other != s)
-			ret = connect_peer(other);
-	return ret;
+	if (ret < 0 || --s->list->n_unopened)
+		return ret;
+	return connect_all(r, s->list);
 }
 
 static int unix_open(struct restore *r, struct file *file)

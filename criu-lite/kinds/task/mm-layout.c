@@ -12,6 +12,7 @@
  * the finer values of PR_SET_THP_DISABLE, and native AIO.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/auxvec.h>
 #include <stddef.h>
 #include <string.h>
@@ -25,11 +26,17 @@
 #include "sys/proc_auxv.h"
 #include "sys/proc_stat.h"
 #include "util/arena.h"
+#include "util/cleanup.h"
+#include "util/io.h"
 #include "util/log.h"
 #include "util/macro.h"
 
 /* Addresses end here at the latest: 57 bits, the upper half is the kernel's. */
 #define USER_SPACE_END (1ULL << 56)
+
+/* mm_entry.dumpable: core dumps are readable by root only. */
+#define SUID_DUMP_ROOT 2
+#define SYSCTL_MAX 16
 
 /* In the order of struct prctl_mm_map. */
 static const struct {
@@ -167,9 +174,32 @@ static size_t auxv_length(const MmEntry *mm)
 	return 0;
 }
 
+/*
+ * 2 can't be asked for: it comes with a change of ids where fs.suid_dumpable
+ * says so (proc_sys_fs(5)).
+ */
+static int check_dumpable(const struct task *t, const MmEntry *mm)
+{
+	_cleanup_free_ char *text = NULL;
+	int r;
+
+	if (!mm->has_dumpable || mm->dumpable == 0 || mm->dumpable == 1)
+		return 0;
+	if (mm->dumpable != SUID_DUMP_ROOT)
+		return log_errno(-EINVAL, "mm-%d: dumpable is %d", t->pid, mm->dumpable);
+	r = read_file(AT_FDCWD, "/proc/sys/fs/suid_dumpable", SYSCTL_MAX, &text, NULL);
+	if (r < 0)
+		return log_errno(r, "cannot read fs.suid_dumpable");
+	if (strcmp(text, "2\n"))
+		return log_errno(-ENOTSUP, "mm-%d: dumpable is 2, which a task only gets where "
+				 "sysctl fs.suid_dumpable is 2: set it", t->pid);
+	return 0;
+}
+
 static int mm_layout_check(struct restore *r, struct task *t)
 {
 	const MmEntry *mm = t->mm;
+	int ret;
 
 	if (mm->n_aios)
 		return log_errno(-ENOTSUP, "mm-%d: native AIO is not covered", t->pid);
@@ -177,8 +207,9 @@ static int mm_layout_check(struct restore *r, struct task *t)
 		return log_errno(-EINVAL, "mm-%d: an auxiliary vector of %zu words %s", t->pid,
 				 mm->n_mm_saved_auxv, mm->n_mm_saved_auxv > PROC_AUXV_MAX ?
 				 "is too long" : "has no end");
-	if (mm->has_dumpable && (mm->dumpable < 0 || mm->dumpable > 2))
-		return log_errno(-EINVAL, "mm-%d: dumpable is %d", t->pid, mm->dumpable);
+	ret = check_dumpable(t, mm);
+	if (ret < 0)
+		return ret;
 	if (!restore_file_find(r, FD_TYPES__REG, mm->exe_file_id))
 		return log_errno(-EINVAL, "mm-%d: there is no file %#x, its executable", t->pid,
 				 mm->exe_file_id);

@@ -68,12 +68,21 @@ static int check_link(const struct task *t, const struct thread *th, const struc
 			 "covered; dump from inside of it", t->pid, th->tid, link->name);
 }
 
-static int namespaces_dump_thread(struct dump *d, struct task *t, struct thread *th)
+static int check_thread(const struct task *t, const struct thread *th)
 {
-	if (!task_is_live(t))
-		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(link_table); i++) {
 		int r = check_link(t, th, &link_table[i]);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int namespaces_admit(struct dump *d, struct task *t)
+{
+	for (size_t i = 0; i < t->n_threads; i++) {
+		int r = check_thread(t, &t->threads[i]);
 
 		if (r < 0)
 			return r;
@@ -137,6 +146,6 @@ static int namespaces_check(struct restore *r, struct task *t)
 const struct task_kind task_namespaces_kind = {
 	.name = "namespaces",
 	.test = "task/tree",
-	.dump_thread = namespaces_dump_thread,
+	.admit = namespaces_admit,
 	.check = namespaces_check,
 };

@@ -7,6 +7,9 @@
  * its signal mask and its alternate stack in one step, the last one of a
  * restore. The bases of fs and gs are no part of a frame: the restorer sets
  * them. What the processor here can't hold is refused before any task runs.
+ *
+ * An interrupted system call ends or starts over as the next signal decides:
+ * the dump comes after that of the signals in the table.
  */
 #include <errno.h>
 #include <signal.h>
@@ -20,7 +23,45 @@
 #include "inject/session.h"
 #include "inject/tracee.h"
 #include "kinds/task/kinds.h"
+#include "sys/proc_status.h"
 #include "util/cleanup.h"
+
+/* The lowest signal of a queue that is not blocked and has a handler; 0: none. */
+static int first_handled(const SignalQueueEntry *queue, uint64_t blocked,
+			 const struct parasite_sigaction *actions)
+{
+	int first = 0;
+
+	for (size_t i = 0; queue && i < queue->n_signals; i++) {
+		int sig = ((const siginfo_t *)queue->signals[i]->siginfo.data)->si_signo;
+
+		if (blocked >> (sig - 1) & 1)
+			continue;
+		if (actions[sig - 1].handler > (uintptr_t)SIG_IGN && (!first || sig < first))
+			first = sig;
+	}
+	return first;
+}
+
+/*
+ * What the thread will find when it goes on: a signal that came while it stood
+ * still. One that is queued to the process may go to another thread; a call
+ * that fails with EINTR for nothing is better than one that sleeps on.
+ */
+static enum sigframe_signal next_signal(const struct task *t, const struct thread *th)
+{
+	const struct parasite_sigaction *actions = t->dump->misc->sigactions;
+	/* Not the mask of the image: inside of sigsuspend() another one is in force. */
+	uint64_t blocked = th->dump->status->sig_blocked;
+	int sig = first_handled(th->core->thread_core->signals_p, blocked, actions);
+
+	if (!sig)
+		sig = first_handled(task_core(t)->tc->signals_s, blocked, actions);
+	if (!sig)
+		return SIGFRAME_SIGNAL_NONE;
+	return actions[sig - 1].flags & SA_RESTART ? SIGFRAME_SIGNAL_RESTARTING :
+	       SIGFRAME_SIGNAL_HANDLED;
+}
 
 static int regs_dump_thread(struct dump *d, struct task *t, struct thread *th)
 {
@@ -34,7 +75,7 @@ static int regs_dump_thread(struct dump *d, struct task *t, struct thread *th)
 	r = tracee_xstate(tracee, &xstate, &len);
 	if (r < 0)
 		return r;
-	r = sigframe_dump(d->arena, th->tid, &tracee->regs, SIGFRAME_SIGNAL_NONE, xstate, len,
+	r = sigframe_dump(d->arena, th->tid, &tracee->regs, next_signal(t, th), xstate, len,
 			  th->core);
 	if (r < 0)
 		return r;

@@ -5,13 +5,12 @@
  * keeps as a bit of the policy).
  *
  * Refused are policies that need more than these (SCHED_DEADLINE, SCHED_EXT).
- * The image has no room for the set of allowed processors, for the I/O
- * priority or for a time slice of its own: a restored thread has those of who
- * restores it. Where the dumper's are not the thread's, that is a warning.
+ * A time slice of a thread's own (Linux 6.12) looks like the default one and is
+ * not kept.
  */
 #include <errno.h>
 #include <sched.h>
-#include <string.h>
+#include <sys/resource.h>
 
 #include "core/dump.h"
 #include "core/kind.h"
@@ -50,19 +49,31 @@ static const struct policy *find_policy(uint32_t number)
 	return NULL;
 }
 
-/* What the image can't say is said to the user. */
-static void warn_lost(const struct task *t, const struct thread *th)
+/* Others may change it at any time: a policy is looked at wherever it is read. */
+static int read_attr(const struct task *t, const struct thread *th, struct sys_sched_attr *attr)
 {
-	int ioprio = sys_ioprio_get(SYS_IOPRIO_WHO_PROCESS, th->tid);
-	cpu_set_t theirs, ours;
+	int r = sys_sched_getattr(th->tid, attr);
 
-	if (ioprio >= 0 && ioprio != sys_ioprio_get(SYS_IOPRIO_WHO_PROCESS, 0))
-		log_warn("pid %d: thread %d: its I/O priority %#x will not be restored", t->pid,
-			 th->tid, ioprio);
-	if (sched_getaffinity(th->tid, sizeof(theirs), &theirs) < 0 ||
-	    sched_getaffinity(0, sizeof(ours), &ours) < 0 || CPU_EQUAL(&theirs, &ours))
-		return;
-	log_warn("pid %d: thread %d: its set of processors will not be restored", t->pid, th->tid);
+	if (r < 0)
+		return log_errno(r, "pid %d: cannot read how thread %d is scheduled", t->pid,
+				 th->tid);
+	if (!find_policy(attr->policy))
+		return log_errno(-ENOTSUP, "pid %d: thread %d: scheduling policy %u is not covered",
+				 t->pid, th->tid, attr->policy);
+	return 0;
+}
+
+/* Early, for a task of SCHED_DEADLINE can't even make a thread. */
+static int sched_admit(struct dump *d, struct task *t)
+{
+	for (size_t i = 0; i < t->n_threads; i++) {
+		struct sys_sched_attr attr = {};
+		int r = read_attr(t, &t->threads[i], &attr);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 static int sched_dump_thread(struct dump *d, struct task *t, struct thread *th)
@@ -73,13 +84,9 @@ static int sched_dump_thread(struct dump *d, struct task *t, struct thread *th)
 
 	if (!task_is_live(t))
 		return 0;
-	r = sys_sched_getattr(th->tid, &attr);
+	r = read_attr(t, th, &attr);
 	if (r < 0)
-		return log_errno(r, "pid %d: cannot read how thread %d is scheduled", t->pid,
-				 th->tid);
-	if (!find_policy(attr.policy))
-		return log_errno(-ENOTSUP, "pid %d: thread %d: scheduling policy %u is not covered",
-				 t->pid, th->tid, attr.policy);
+		return r;
 	tc->has_sched_policy = true;
 	tc->sched_policy = attr.policy;
 	if (attr.flags & ATTR_RESET_ON_FORK)
@@ -90,7 +97,6 @@ static int sched_dump_thread(struct dump *d, struct task *t, struct thread *th)
 		tc->has_sched_prio = true;
 		tc->sched_prio = attr.priority;
 	}
-	warn_lost(t, th);
 	return 0;
 }
 
@@ -140,6 +146,7 @@ static int sched_plan_thread(struct restore *r, struct task *t, struct thread *t
 const struct task_kind task_sched_kind = {
 	.name = "scheduling",
 	.test = "task/nice",
+	.admit = sched_admit,
 	.dump_thread = sched_dump_thread,
 	.check = sched_check,
 	.plan_thread = sched_plan_thread,

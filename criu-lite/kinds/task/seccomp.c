@@ -14,14 +14,17 @@
 #include "sys/proc_status.h"
 #include "util/log.h"
 
-static int seccomp_dump_thread(struct dump *d, struct task *t, struct thread *th)
+static int seccomp_admit(struct dump *d, struct task *t)
 {
-	const struct proc_status *status = th->dump->status;
+	for (size_t i = 0; i < t->n_threads; i++) {
+		const struct proc_status *status = t->threads[i].dump->status;
 
-	if (!task_is_live(t) || status->seccomp == SECCOMP_MODE_DISABLED)
-		return 0;
-	return log_errno(-ENOTSUP, "pid %d: thread %d runs under seccomp (mode %u, %u filters): not "
-			 "covered", t->pid, th->tid, status->seccomp, status->seccomp_filters);
+		if (status->seccomp != SECCOMP_MODE_DISABLED)
+			return log_errno(-ENOTSUP, "pid %d: thread %d runs under seccomp (mode %u, "
+					 "%u filters): not covered", t->pid, t->threads[i].tid,
+					 status->seccomp, status->seccomp_filters);
+	}
+	return 0;
 }
 
 static int seccomp_check(struct restore *r, struct task *t)
@@ -44,6 +47,6 @@ static int seccomp_check(struct restore *r, struct task *t)
 const struct task_kind task_seccomp_kind = {
 	.name = "seccomp",
 	.test = "task/caps",
-	.dump_thread = seccomp_dump_thread,
+	.admit = seccomp_admit,
 	.check = seccomp_check,
 };

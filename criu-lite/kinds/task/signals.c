@@ -6,6 +6,7 @@
  * Queued signals are kept as the kernel has them, sender and value included,
  * in their order; they are queued again when every thread blocks everything,
  * so that even those which would be ignored stay until the mask is loaded.
+ * Those of POSIX timers come from the timers again (kinds/task/timer-signal.c).
  * The mask itself comes with the registers (kinds/task/regs.c).
  *
  * SIGKILL and SIGSTOP have no action that could be set, so that the image has
@@ -22,6 +23,8 @@
 #include "inject/session.h"
 #include "inject/tracee.h"
 #include "kinds/task/kinds.h"
+#include "kinds/task/timer-signal.h"
+#include "sys/proc_status.h"
 #include "util/arena.h"
 #include "util/cleanup.h"
 #include "util/log.h"
@@ -56,9 +59,38 @@ static void dump_actions(struct dump *d, const struct parasite_sigaction *action
 	}
 }
 
+static void add_signal(struct dump *d, SignalQueueEntry *queue, const siginfo_t *info)
+{
+	SiginfoEntry *entry = arena_message(d->arena, SiginfoEntry, siginfo_entry__init);
+
+	entry->siginfo.len = sizeof(*info);
+	entry->siginfo.data = arena_memdup(d->arena, info, sizeof(*info));
+	queue->signals[queue->n_signals++] = entry;
+}
+
+/*
+ * A signal that found no room in the queue (RLIMIT_SIGPENDING) is pending all
+ * the same, and will be delivered as one from nobody.
+ */
+static void add_unqueued(struct dump *d, SignalQueueEntry *queue, uint64_t pending)
+{
+	for (size_t i = 0; i < queue->n_signals; i++) {
+		const siginfo_t *info = (const void *)queue->signals[i]->siginfo.data;
+
+		pending &= ~(1ULL << (info->si_signo - 1));
+	}
+	for (int sig = 1; sig <= N_SIGNALS; sig++) {
+		const siginfo_t info = { .si_signo = sig, .si_code = SI_USER };
+
+		if (has_action(sig) && pending >> (sig - 1) & 1)
+			add_signal(d, queue, &info);
+	}
+}
+
 static int dump_queue(struct dump *d, const struct thread *th, bool shared,
 		      SignalQueueEntry **out)
 {
+	const struct proc_status *status = th->dump->status;
 	SignalQueueEntry *queue = arena_message(d->arena, SignalQueueEntry,
 						signal_queue_entry__init);
 	_cleanup_free_ siginfo_t *infos = NULL;
@@ -67,17 +99,14 @@ static int dump_queue(struct dump *d, const struct thread *th, bool shared,
 
 	if (r < 0)
 		return r;
-	queue->signals = arena_new_array(d->arena, SiginfoEntry *, n);
+	queue->signals = arena_new_array(d->arena, SiginfoEntry *, n + N_SIGNALS);
 	for (size_t i = 0; i < n; i++) {
-		SiginfoEntry *entry = arena_message(d->arena, SiginfoEntry, siginfo_entry__init);
-
 		if (!has_action(infos[i].si_signo))
 			return log_errno(-EAGAIN, "thread %d: signal %d was sent to it this moment: "
 					 "dump again", th->tid, infos[i].si_signo);
-		entry->siginfo.len = sizeof(*infos);
-		entry->siginfo.data = arena_memdup(d->arena, &infos[i], sizeof(*infos));
-		queue->signals[queue->n_signals++] = entry;
+		add_signal(d, queue, &infos[i]);
 	}
+	add_unqueued(d, queue, shared ? status->shared_pending : status->sig_pending);
 	*out = queue;
 	return 0;
 }
@@ -143,20 +172,24 @@ static int signals_check(struct restore *r, struct task *t)
 	return ret;
 }
 
-static int plan_queue(struct restorer_args *args, const SignalQueueEntry *queue, void **infos,
-		      uint64_t *n)
+/* All but what a timer will send again itself. @tid: whose queue it is; 0: the process's. */
+static int plan_queue(const struct task *t, int tid, const SignalQueueEntry *queue,
+		      struct restorer_args *args, void **infos, uint64_t *n)
 {
 	char *to;
 
-	*n = queue ? queue->n_signals : 0;
-	if (!*n)
+	if (!queue || !queue->n_signals)
 		return 0;
-	*infos = to = restorer_alloc(args, *n * sizeof(siginfo_t));
+	*infos = to = restorer_alloc(args, queue->n_signals * sizeof(siginfo_t));
 	if (!to)
 		return -ENOMEM;
-	for (size_t i = 0; i < *n; i++)
-		memcpy(to + i * sizeof(siginfo_t), queue->signals[i]->siginfo.data,
+	for (size_t i = 0; i < queue->n_signals; i++) {
+		if (timer_signal_sender(t, queue, i, tid))
+			continue;
+		memcpy(to + *n * sizeof(siginfo_t), queue->signals[i]->siginfo.data,
 		       sizeof(siginfo_t));
+		++*n;
+	}
 	return 0;
 }
 
@@ -189,14 +222,15 @@ static int signals_plan(struct restore *r, struct task *t, struct restorer_args 
 
 	if (ret < 0)
 		return ret;
-	return plan_queue(args, task_core(t)->tc->signals_s, &args->siginfos, &args->n_siginfos);
+	return plan_queue(t, 0, task_core(t)->tc->signals_s, args, &args->siginfos,
+			  &args->n_siginfos);
 }
 
 static int signals_plan_thread(struct restore *r, struct task *t, struct thread *th,
 			       struct restorer_thread *args)
 {
-	return plan_queue(args->args, th->core->thread_core->signals_p, &args->siginfos,
-			  &args->n_siginfos);
+	return plan_queue(t, th->tid, th->core->thread_core->signals_p, args->args,
+			  &args->siginfos, &args->n_siginfos);
 }
 
 const struct task_kind task_signals_kind = {

@@ -139,6 +139,9 @@ static int dump_live(const struct task *t, TaskCoreEntry *tc)
 	if (t->state == TASK_STOPPED) {
 		tc->has_stop_signo = true;
 		tc->stop_signo = stop_signal;
+		if (stop_signal != SIGSTOP)
+			log_warn("pid %d: was stopped by signal %d: its parent will be told SIGSTOP",
+				 t->pid, stop_signal);
 	}
 	tc->has_child_subreaper = true;
 	tc->child_subreaper = misc->child_subreaper;

@@ -7,7 +7,8 @@
  * C library knows them by these.
  *
  * An interval with no time left is a timer whose signal has just been sent; it
- * starts over with a whole interval.
+ * starts over with a whole interval. A POSIX timer whose signal is queued sends
+ * it again (kinds/task/timer-signal.c).
  *
  * Refused are timers on clocks that belong to one thread, unless there is only
  * one, to another process, or to a device; and those that signal a thread which
@@ -26,6 +27,7 @@
 #include "inject/abi/restorer.h"
 #include "inject/session.h"
 #include "kinds/task/kinds.h"
+#include "kinds/task/timer-signal.h"
 #include "sys/proc_timers.h"
 #include "util/arena.h"
 #include "util/log.h"
@@ -34,26 +36,51 @@
 #define USEC_PER_SEC 1000000u
 #define NSEC_PER_SEC 1000000000u
 
-/* Clocks that mean the same to a restored task. */
+/* Clocks that are the same whoever asks. */
 static const int clock_table[] = {
-	CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID,
-	CLOCK_BOOTTIME, CLOCK_REALTIME_ALARM, CLOCK_BOOTTIME_ALARM, CLOCK_TAI,
+	CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME, CLOCK_REALTIME_ALARM,
+	CLOCK_BOOTTIME_ALARM, CLOCK_TAI,
 };
 
-static bool clock_covered(const struct task *t, int64_t clock)
-{
-	if (clock == CLOCK_THREAD_CPUTIME_ID && t->n_threads > 1)
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(clock_table); i++)
-		if (clock_table[i] == clock)
-			return true;
-	return false;
-}
+/*
+ * Clocks of CPU time have negative ids, and so have those of devices:
+ *
+ *	~pid, 0 for one's own | of a thread: 1 bit | which: 2 bits, 3 of a device
+ */
+#define CPU_CLOCK_WHICH 3
+#define CPU_CLOCK_THREAD 4
+#define CPU_CLOCK_PID(clock) (~((clock) >> 3))
 
 static bool has_thread(const struct task *t, int tid)
 {
 	for (size_t i = 0; i < t->n_threads; i++)
 		if (t->threads[i].tid == tid)
+			return true;
+	return false;
+}
+
+/* "One's own" is that of the thread which made the timer: known if there is but one. */
+static bool cpu_clock_covered(const struct task *t, int clock)
+{
+	int pid = CPU_CLOCK_PID(clock);
+
+	if ((clock & CPU_CLOCK_WHICH) == CPU_CLOCK_WHICH)
+		return false;
+	if (clock & CPU_CLOCK_THREAD)
+		return pid ? has_thread(t, pid) : t->n_threads == 1;
+	return !pid || pid == t->pid;
+}
+
+static bool clock_covered(const struct task *t, int clock)
+{
+	if (clock < 0)
+		return cpu_clock_covered(t, clock);
+	if (clock == CLOCK_PROCESS_CPUTIME_ID)
+		return true;
+	if (clock == CLOCK_THREAD_CPUTIME_ID)
+		return t->n_threads == 1;
+	for (size_t i = 0; i < ARRAY_SIZE(clock_table); i++)
+		if (clock_table[i] == clock)
 			return true;
 	return false;
 }
@@ -259,6 +286,7 @@ static void plan_posix(const struct task *t, const PosixTimerEntry *from,
 	to->it_value[0] = from->vsec;
 	to->it_value[1] = from->vnsec;
 	start_over(to->it_interval, to->it_value);
+	to->fired = timer_signal_queued(t, from);
 }
 
 static int timers_plan(struct restore *r, struct task *t, struct restorer_args *args)

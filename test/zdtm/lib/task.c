@@ -20,6 +20,9 @@
 
 #include "lib/zdtm.h"
 
+/* What a task says when it is ready: that it sleeps from now on, or that it goes on. */
+enum { READY_TO_WAIT = 'w', READY_TO_RUN = 'r' };
+
 /* The write end on which this task says that it is ready; -1 when it has said so. */
 static int ready_fd = -1;
 
@@ -44,32 +47,47 @@ pid_t zdtm_fork(void (*fn)(void *), void *arg)
 	n = MUST(read(ends[0], &byte, 1));
 	close(ends[0]);
 	CHECK(n == 1, "child %d ended before it was ready", pid);
+	/* In there the signal mask is another one: what /proc shows must not change later. */
+	if (byte == READY_TO_WAIT)
+		zdtm_until_in_syscall(pid, SYS_rt_sigtimedwait);
 	return pid;
 }
 
-void zdtm_ready(void)
+static void say_ready(char how)
 {
 	CHECK(ready_fd >= 0, "already ready");
-	CHECK(write(ready_fd, "", 1) == 1, "nobody waits for this task to be ready");
+	CHECK(write(ready_fd, &how, 1) == 1, "nobody waits for this task to be ready");
 	close(ready_fd);
 	ready_fd = -1;
 }
 
-void zdtm_wait_term(void)
+void zdtm_ready(void)
+{
+	say_ready(READY_TO_RUN);
+}
+
+void zdtm_wait(void)
 {
 	sigset_t term;
 
 	sigemptyset(&term);
 	sigaddset(&term, SIGTERM);
+	say_ready(READY_TO_WAIT);
 	/* sigwaitinfo() is one of the calls that a stop interrupts for good: signal(7). */
 	while (sigwaitinfo(&term, NULL) < 0)
 		CHECK(errno == EINTR, "sigwaitinfo: %s", strerror(errno));
 }
 
-void zdtm_wait(void)
+void zdtm_linger(void)
 {
-	zdtm_ready();
-	zdtm_wait_term();
+	const struct timespec pause = { .tv_nsec = 10000000 };
+	sigset_t pending;
+
+	/* Not sigwaitinfo(), in which /proc shows another signal mask. */
+	do {
+		nanosleep(&pause, NULL);
+		MUST(sigpending(&pending));
+	} while (!sigismember(&pending, SIGTERM));
 }
 
 void zdtm_join(pid_t pid)

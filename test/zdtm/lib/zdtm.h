@@ -57,9 +57,10 @@ extern const struct zdtm_test zdtm_test;
  * library calls it for the test itself; children of zdtm_fork() call it once.
  */
 void zdtm_wait(void);
-/* The same in two parts, for a child that sleeps or runs in its own way in between. */
+/* Says that this task is ready, for one that sleeps or runs in its own way then. */
 void zdtm_ready(void);
-void zdtm_wait_term(void);
+/* For such a task, when it is done: stays as it is until SIGTERM. */
+void zdtm_linger(void);
 /* Whether this run is to prove that the test can fail: for spoiling in a child. */
 bool zdtm_spoiling(void);
 

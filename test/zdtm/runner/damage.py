@@ -6,7 +6,9 @@ shorter list. A byte that is wrong inside an entry is the business of the fuzz t
 """
 import argparse
 import os
+import re
 import shutil
+import signal
 import struct
 import sys
 import tempfile
@@ -18,9 +20,10 @@ from runner.main import (HERE, default_criu_lite, default_tests_dir, finish, pri
                          select)
 
 # Tests whose images are of many kinds: threads, shared memory, files, pipes, zombies.
-VICTIMS = ("threads", "anon-shared", "shared-offset", "fd/pipe", "zombie")
-# Image names begin with one of these when no restore can do without them.
-REQUIRED = ("core-", "fdinfo-", "files", "inventory", "mm-", "pagemap-", "pages-", "pstree")
+VICTIMS = ("task/threads", "anon-shared", "shared-offset", "fd/pipe", "zombie")
+# Image names begin with one of these when no restore can do without them. A task
+# without descriptors needs no fdinfo: the format lets it be absent.
+REQUIRED = ("core-", "files", "inventory", "mm-", "pagemap-", "pages-", "pstree")
 # Those that hold at least one entry after their magic numbers.
 NEVER_EMPTY = ("core-", "inventory", "mm-", "pagemap-", "pstree")
 PAGE = 4096
@@ -90,10 +93,16 @@ class Damage:
         self.job.iteration = 1
         self.job.step_dump()
 
-    def cases(self):
+    def names(self):
+        """Images of every kind, at most two of each."""
+        kinds = {}
         for name in sorted(os.listdir(self.images)):
-            if not name.endswith(".img") or name.startswith("stats-"):
-                continue
+            if name.endswith(".img"):
+                kinds.setdefault(re.sub(r"\d+", "", name), []).append(name)
+        return [name for names in kinds.values() for name in names[:2]]
+
+    def cases(self):
+        for name in self.names():
             size = os.path.getsize(os.path.join(self.images, name))
             for what, (change, applies) in DAMAGES.items():
                 if applies(name, size):
@@ -161,17 +170,23 @@ def main(argv):
     options = parse_args(argv)
     options.tests = os.path.abspath(options.tests)
     options.criu_lite = options.criu_lite or default_criu_lite(options.tests)
+    if options.criu_lite:
+        options.criu_lite = os.path.abspath(options.criu_lite)
     options.crit, options.keep, options.iterations = None, False, 1
     tests, unused = select(catalog.find(HERE, options.tests), options.test or VICTIMS)
     if unused or not options.criu_lite:
         print(f"damage: no criu-lite, or no test {unused}", file=sys.stderr)
         return 2
     process.become_subreaper()
+    signal.signal(signal.SIGTERM, lambda *args: sys.exit(1))
     results = []
-    with tempfile.TemporaryDirectory(prefix="criu-lite-damage.") as workdir:
-        for test in tests:
-            for result in run_victim(test, workdir, options):
-                results.append(result)
-                print_result(len(results), result)
+    try:
+        with tempfile.TemporaryDirectory(prefix="criu-lite-damage.") as workdir:
+            for test in tests:
+                for result in run_victim(test, workdir, options):
+                    results.append(result)
+                    print_result(len(results), result)
+    finally:
+        process.kill_descendants({})
     print(f"1..{len(results)}")
     return finish(results)

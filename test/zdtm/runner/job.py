@@ -142,7 +142,7 @@ class Job:
         self.pids = self.tree()
         if "busy" in self.facts:
             return
-        self.before = visible.take(self.pid, self.pids)
+        self.before = visible.take(self.pid, self.pids, self.out)
         if self.before is None:
             raise Failure("the test's tree changes while it should wait")
 
@@ -157,7 +157,7 @@ class Job:
             if sorted(self.tree()) != sorted(self.pids):
                 last[:] = [f"the tree was {sorted(self.pids)}, is {sorted(self.tree())}"]
                 return False
-            after = visible.take(self.pid, self.pids)
+            after = visible.take(self.pid, self.pids, self.out)
             if after is not None:
                 last[:] = visible.differences(self.before, after, "restless" not in self.facts)
             return not last
@@ -171,7 +171,7 @@ class Job:
         left = self.until_gone([self.pid]) or self.until_gone(self.others())
         if left:
             raise Failure(f"dump left tasks behind: {sorted(left)}")
-        if self.options.crit:
+        if self.options.crit and self.iteration == 1:
             tool.decode(self.options.crit)
 
     def step_restore(self):

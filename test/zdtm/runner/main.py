@@ -3,6 +3,7 @@
 import argparse
 import os
 import shutil
+import signal
 import sys
 import tempfile
 
@@ -148,6 +149,8 @@ def main(argv):
     if needs_criu and os.geteuid():
         print("run: checkpoint and restore need root", file=sys.stderr)
         return 2
+    # As for an interrupt: nothing is left running.
+    signal.signal(signal.SIGTERM, lambda *args: sys.exit(1))
     workdir = options.workdir or tempfile.mkdtemp(prefix="criu-lite-zdtm.")
     os.makedirs(workdir, exist_ok=True)
     jobs = [Job(test, mode, os.path.abspath(workdir), options)

@@ -16,7 +16,8 @@ GRACE = 30
 
 
 def work(job, pipe):
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for sig in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sig, signal.SIG_DFL)
     process.become_subreaper()
     pipe.send(job.run())
 
@@ -40,22 +41,30 @@ class Worker:
             why = "the worker ran out of time"
         except EOFError:
             why = "the worker died"
+        self.kill()
+        return Result(self.job.name, failed=why)
+
+    def kill(self):
         process.kill_tree(self.process.pid)
         self.process.join()
         process.kill_orphans()
-        return Result(self.job.name, failed=why)
 
 
 def run(jobs, parallel):
     process.become_subreaper()
     waiting, running, done = list(jobs), [], {}
-    for job in jobs:
-        while job.name not in done:
-            while waiting and len(running) < parallel:
-                running.append(Worker(waiting.pop(0)))
-            limit = max(worker.job.time_limit() for worker in running) + GRACE
-            ready = wait([worker.pipe for worker in running], limit)
-            for worker in [w for w in running if w.pipe in ready] or list(running):
-                running.remove(worker)
-                done[worker.job.name] = worker.result()
-        yield done[job.name]
+    try:
+        for job in jobs:
+            while job.name not in done:
+                while waiting and len(running) < parallel:
+                    running.append(Worker(waiting.pop(0)))
+                limit = max(worker.job.time_limit() for worker in running) + GRACE
+                ready = wait([worker.pipe for worker in running], limit)
+                for worker in [w for w in running if w.pipe in ready] or list(running):
+                    running.remove(worker)
+                    done[worker.job.name] = worker.result()
+            yield done[job.name]
+    finally:
+        # Interrupted: what runs must not outlive this.
+        for worker in running:
+            worker.kill()

@@ -70,7 +70,8 @@ def show_map(entry):
 class Snapshot:
     """{what: value} of a tree; inode numbers are replaced by their order of appearance."""
 
-    def __init__(self, root, pids):
+    def __init__(self, root, pids, log):
+        self.log = log
         self.inodes = {}
         self.facts = {}
         for pid in sorted(pids):
@@ -108,16 +109,19 @@ class Snapshot:
     def add_fd(self, pid, fd):
         link = re.sub(r"\[(\d+)\]$", self.inode, os.readlink(f"/proc/{pid}/fd/{fd}"))
         info = fields(read(f"/proc/{pid}/fdinfo/{fd}"), FDINFO)
+        if link == self.log:
+            del info["pos"]
         self.add(pid, f"fd {fd}", f"{link} {info}")
 
     def inode(self, match):
         return f"[{self.inodes.setdefault(match[1], len(self.inodes))}]"
 
 
-def take(root, pids):
-    """The facts about a tree; None when it changed under the reader's eyes."""
+def take(root, pids, log=None):
+    """The facts about a tree; None when it changed under the reader's eyes. To the log it may
+    write meanwhile."""
     try:
-        return Snapshot(root, pids).facts
+        return Snapshot(root, pids, log).facts
     except (FileNotFoundError, ProcessLookupError):
         return None
 

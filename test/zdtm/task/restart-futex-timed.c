@@ -39,7 +39,7 @@ static void relative(void *arg)
 	CHECK(errno == ETIMEDOUT || errno == EINTR, "futex: %s", strerror(errno));
 	if (errno == ETIMEDOUT)
 		check_time(start);
-	zdtm_wait_term();
+	zdtm_linger();
 }
 
 static void absolute(void *arg)
@@ -57,7 +57,7 @@ static void absolute(void *arg)
 		zdtm_log("interrupted, and waits again");
 	CHECK(errno == ETIMEDOUT, "futex: %s", strerror(errno));
 	check_time(start);
-	zdtm_wait_term();
+	zdtm_linger();
 }
 
 static void setup(void *arg)

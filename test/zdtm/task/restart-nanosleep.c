@@ -33,7 +33,7 @@ static void child(void *arg)
 	slept = zdtm_clock_ms(CLOCK_REALTIME) - start;
 	/* The two clocks may drift apart a little. */
 	CHECK(slept >= SLEEP_MS - 20, "slept %ld ms, not %d", slept, SLEEP_MS);
-	zdtm_wait_term();
+	zdtm_linger();
 }
 
 static void setup(void *arg)

@@ -31,7 +31,7 @@ static void child(void *arg)
 	CHECK(!error, "the sleep was cut short: %s", strerror(error));
 	now = zdtm_clock_ms(CLOCK_REALTIME);
 	CHECK(now >= until.tv_sec * 1000 + until.tv_nsec / 1000000, "woken too early");
-	zdtm_wait_term();
+	zdtm_linger();
 }
 
 static void setup(void *arg)

@@ -1,0 +1,523 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The restorer and the release, on a task that restores itself: a child writes
+ * its own memory to a file, plans its own mappings from /proc/self/maps, and
+ * jumps into the restorer, which takes all of it away and brings it back. The
+ * test is its coordinator. What the child then finds is its exit code
+ * (test-restored.c).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <linux/userfaultfd.h>
+#include <malloc.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/rseq.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "inject/abi/restorer.h"
+#include "inject/enter.h"
+#include "inject/release.h"
+#include "inject/test-restored.h"
+#include "pie/blob.h"
+#include "sys/features.h"
+#include "sys/proc_auxv.h"
+#include "sys/proc_maps.h"
+#include "sys/proc_stat.h"
+#include "sys/syscall.h"
+#include "sys/uffd.h"
+#include "util/arena.h"
+#include "util/cleanup.h"
+#include "util/macro.h"
+
+#define AREA_HEAP (1024 * 1024)
+#define TASK_SIZE 0x7ffffffff000UL
+#define MAX_VMAS 256
+
+#define MUST(x) ({ long v_ = (long)(x); if (v_ < 0) { perror(#x); _exit(2); } v_; })
+
+/* What the test changes of the plan. */
+struct variant {
+	bool lazy;
+	bool count_timer_ids;		/* as on a kernel without PR_TIMER_CREATE_RESTORE_IDS */
+	bool bad_fd;			/* one mapping has a descriptor that is not there */
+	bool bad_tid;			/* a thread wants the tid of its leader */
+};
+
+/* Between the coordinator and the task. */
+struct shared {
+	struct restore_sync sync;
+	uint64_t area_start, area_end;
+	int tids[RESTORED_THREADS];
+	uint64_t lazy;
+	int uffd;
+};
+
+static struct shared *shared;
+static int shared_fd;
+
+static int service_fd(int fd)
+{
+	int service = MUST(fcntl(fd, F_DUPFD, RESTORED_SERVICE_BASE));
+
+	close(fd);
+	return service;
+}
+
+/*
+ * The task
+ */
+
+static bool is_vdso(const struct proc_vma *vma)
+{
+	return vma->name && (!strcmp(vma->name, "[vdso]") || !strncmp(vma->name, "[vvar", 5));
+}
+
+/* Ours alone, or above the end of user space. */
+static bool is_skipped(const struct proc_vma *vma)
+{
+	return vma->start >= TASK_SIZE || vma->shared;
+}
+
+static bool is_file(const struct proc_vma *vma)
+{
+	return vma->name && vma->name[0] == '/';
+}
+
+/* Code is what the file has; all else is read back, also what is hidden. */
+static bool is_read(const struct proc_vma *vma)
+{
+	return !(vma->prot & PROT_EXEC);
+}
+
+static void save(const struct proc_vma *vma, int fd, uint64_t offset)
+{
+	int mem = MUST(open("/proc/self/mem", O_RDONLY));
+	char page[PAGE_SIZE];
+
+	for (uint64_t at = vma->start; at < vma->end; at += PAGE_SIZE) {
+		MUST(pread(mem, page, PAGE_SIZE, at));
+		MUST(pwrite(fd, page, PAGE_SIZE, offset + at - vma->start));
+	}
+	close(mem);
+}
+
+static void *take(struct restorer_args *args, size_t size)
+{
+	void *p = (void *)args->heap_next;
+
+	args->heap_next += ALIGN_UP(size, 16);
+	return p;
+}
+
+static void plan_vdso(struct restorer_args *args, const struct proc_vma *vma)
+{
+	struct restorer_vdso_piece *p = &args->mm.vdso[args->mm.n_vdso++];
+
+	args->heap_next = ALIGN_UP(args->heap_next, PAGE_SIZE);
+	p->from = p->to = vma->start;
+	p->len = vma->end - vma->start;
+	p->park = (uintptr_t)take(args, p->len);
+}
+
+static void plan_vma(struct restorer_args *args, const struct proc_vma *from, int image)
+{
+	struct restorer_vma *vma = &args->mm.vmas[args->mm.n_vmas++];
+	struct restorer_read *read;
+
+	vma->start = from->start;
+	vma->len = from->end - from->start;
+	vma->offset = from->pgoff;
+	vma->prot = from->prot;
+	vma->flags = MAP_PRIVATE | (is_file(from) ? 0 : MAP_ANONYMOUS);
+	vma->fd = is_file(from) ? service_fd(MUST(open(from->name, O_RDONLY))) : -1;
+	if (from->name && !strcmp(from->name, "[stack]"))
+		vma->flags |= MAP_GROWSDOWN;
+	if (restored_vma(from, vma) || !is_read(from))
+		return;
+	read = &args->mm.reads[args->mm.n_reads++];
+	read->addr = vma->start;
+	read->len = vma->len;
+	read->fd = image;
+	read->offset = lseek(image, 0, SEEK_END);
+	save(from, image, read->offset);
+}
+
+static void plan_layout(struct restorer_args *args)
+{
+	struct proc_auxv *auxv = take(args, sizeof(*auxv));
+	uint64_t *l = args->mm.layout;
+	struct proc_stat stat;
+
+	MUST(proc_stat_read(getpid(), 0, &stat));
+	MUST(proc_auxv_read(getpid(), auxv));
+	l[0] = stat.start_code;
+	l[1] = stat.end_code;
+	l[2] = stat.start_data;
+	l[3] = stat.end_data;
+	l[4] = stat.start_brk;
+	l[5] = (uintptr_t)sbrk(0);
+	l[6] = stat.start_stack;
+	l[7] = stat.arg_start;
+	l[8] = stat.arg_end;
+	l[9] = stat.env_start;
+	l[10] = stat.env_end;
+	args->mm.auxv = auxv->words;
+	args->mm.auxv_size = auxv->n_words * sizeof(uint64_t);
+	args->mm.exe_fd = service_fd(MUST(open("/proc/self/exe", O_RDONLY)));
+	args->mm.thp_disabled = 1;
+	args->mm.task_size = TASK_SIZE;
+}
+
+/* From here on the memory of the image and ours differ: nothing may matter that changes. */
+static void plan_memory(struct restorer_args *args, const struct proc_maps *maps)
+{
+	int image = service_fd(MUST(memfd_create("image", 0)));
+
+	args->mm.vmas = take(args, MAX_VMAS * sizeof(*args->mm.vmas));
+	args->mm.reads = take(args, MAX_VMAS * sizeof(*args->mm.reads));
+	args->mm.vdso = take(args, 8 * sizeof(*args->mm.vdso));
+	plan_layout(args);
+	for (size_t i = 0; i < maps->n_vmas && i < MAX_VMAS; i++) {
+		if (is_skipped(&maps->vmas[i]))
+			continue;
+		if (is_vdso(&maps->vmas[i]))
+			plan_vdso(args, &maps->vmas[i]);
+		else
+			plan_vma(args, &maps->vmas[i], image);
+	}
+}
+
+/* | blob | heap | control block | */
+static struct restorer_args *map_area(void)
+{
+	size_t code = ALIGN_UP(pie_restorer_end - pie_restorer_start, PAGE_SIZE);
+	size_t size = code + AREA_HEAP + PAGE_SIZE;
+	char *area = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct restorer_args *args = (void *)(area + code);
+
+	MUST(area == MAP_FAILED ? -1 : 0);
+	memcpy(area, pie_restorer_start, pie_restorer_end - pie_restorer_start);
+	MUST(mprotect(area, code, PROT_READ | PROT_EXEC));
+	args->sync = mmap(area + code + AREA_HEAP, PAGE_SIZE, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_FIXED, shared_fd, 0);
+	args->area_start = shared->area_start = restored_memory.area_start = (uintptr_t)area;
+	args->area_end = shared->area_end = args->area_start + size;
+	args->heap_next = ALIGN_UP((uintptr_t)(args + 1), 16);
+	args->heap_end = (uintptr_t)area + code + AREA_HEAP;
+	return args;
+}
+
+static void make_uffd(struct restorer_args *args)
+{
+	int fd = MUST(uffd_open(UFFD_FEATURE_EVENT_FORK, NULL));
+
+	args->mm.uffd = shared->uffd = service_fd(fd);
+	shared->lazy = (uintptr_t)restored_memory.lazy;
+}
+
+static void apply_variant(struct restorer_args *args, const struct variant *v)
+{
+	struct kernel_features features;
+
+	MUST(features_probe(&features));
+	args->timer_restore_ids = features.timer_restore_ids && !v->count_timer_ids;
+	args->mm.uffd = -1;
+	if (v->lazy)
+		make_uffd(args);
+	if (v->bad_tid)
+		args->threads[2].tid = args->threads[0].tid;
+}
+
+__attribute__((noreturn))
+static void run_task(const struct variant *v)
+{
+	struct arena *arena = arena_new();
+	struct restorer_args *args;
+	struct proc_maps maps = {};
+	void *volatile small[2];
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	shared_fd = service_fd(shared_fd);
+	/* The heap must neither grow nor shrink once its size is known. */
+	mallopt(M_TOP_PAD, 4 << 20);
+	mallopt(M_TRIM_THRESHOLD, 64 << 20);
+	small[0] = malloc(100000);
+	small[1] = malloc(100000);
+	free(small[0]);
+	free(small[1]);
+	restored_prepare(v->lazy);
+	MUST(proc_maps_read(getpid(), &maps));
+	args = map_area();
+	restored_plan(arena, args);
+	apply_variant(args, v);
+	for (int i = 0; i < RESTORED_THREADS; i++)
+		shared->tids[i] = args->threads[i].tid;
+	if (__rseq_size)
+		MUST(syscall(SYS_rseq, (char *)__builtin_thread_pointer() + __rseq_offset, 32,
+			     RSEQ_FLAG_UNREGISTER, RSEQ_SIG));
+	plan_memory(args, &maps);
+	if (v->bad_fd)
+		args->mm.vmas[2].fd = 9999;
+	restorer_enter(args);
+}
+
+/*
+ * The coordinator
+ */
+
+static pid_t start(const struct variant *v)
+{
+	pid_t pid;
+
+#ifdef __SANITIZE_ADDRESS__
+	/* The task would have to save the sanitizer's shadow of its memory, terabytes. */
+	skip();
+#endif
+	shared_fd = memfd_create("control", 0);
+	assert_true(shared_fd >= 0);
+	assert_int_equal(ftruncate(shared_fd, PAGE_SIZE), 0);
+	shared = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, shared_fd, 0);
+	assert_ptr_not_equal(shared, MAP_FAILED);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		run_task(v);
+	return pid;
+}
+
+static void end(void)
+{
+	munmap(shared, PAGE_SIZE);
+	close(shared_fd);
+}
+
+/* False: a task failed. */
+static bool collect(enum restore_stage stage, uint32_t n)
+{
+	struct restore_sync *sync = &shared->sync;
+
+	for (;;) {
+		uint32_t bell = __atomic_load_n(&sync->bell, __ATOMIC_SEQ_CST);
+		const struct timespec limit = { .tv_sec = 10 };
+
+		if (__atomic_load_n(&sync->failed, __ATOMIC_SEQ_CST))
+			return false;
+		if (__atomic_load_n(&sync->arrived[stage], __ATOMIC_SEQ_CST) >= n)
+			return true;
+		if (syscall(SYS_futex, &sync->bell, FUTEX_WAIT, bell, &limit, NULL, 0) < 0)
+			assert_int_not_equal(errno, ETIMEDOUT);
+	}
+}
+
+static void open_stage(enum restore_stage stage)
+{
+	__atomic_store_n(&shared->sync.open, stage + 1, __ATOMIC_SEQ_CST);
+	syscall(SYS_futex, &shared->sync.open, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
+}
+
+static void must_collect(enum restore_stage stage)
+{
+	const struct restore_sync *sync = &shared->sync;
+
+	if (!collect(stage, RESTORED_THREADS))
+		fail_msg("step %u failed: errno %d, argument %#lx", sync->fail_step,
+			 sync->fail_errno, (unsigned long)sync->fail_arg);
+}
+
+static void bring_to_end(void)
+{
+	must_collect(RESTORE_STAGE_MEMORY);
+	open_stage(RESTORE_STAGE_MEMORY);
+	must_collect(RESTORE_STAGE_CREDS);
+}
+
+static int release(pid_t pid, bool stop)
+{
+	const struct release_task task = {
+		.pid = pid,
+		.tids = shared->tids,
+		.n_tids = RESTORED_THREADS,
+		.area_start = shared->area_start,
+		.area_end = shared->area_end,
+		.stop = stop,
+	};
+
+	return release_tree(&task, 1, &shared->sync);
+}
+
+static void expect_success(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	end();
+}
+
+static void expect_failure(pid_t pid, enum restorer_step step, int err, uint64_t arg)
+{
+	int status;
+
+	assert_false(collect(RESTORE_STAGE_MEMORY, RESTORED_THREADS));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status));
+	assert_int_equal(shared->sync.fail_pid, pid);
+	assert_int_equal(shared->sync.fail_step, step);
+	assert_int_equal(shared->sync.fail_errno, err);
+	if (arg)
+		assert_int_equal(shared->sync.fail_arg, arg);
+	end();
+}
+
+static void test_restores(void **state)
+{
+	pid_t pid = start(&(struct variant){});
+
+	bring_to_end();
+	assert_int_equal(release(pid, false), 0);
+	expect_success(pid);
+}
+
+static void test_counts_timer_ids(void **state)
+{
+	pid_t pid = start(&(struct variant){ .count_timer_ids = true });
+
+	bring_to_end();
+	assert_int_equal(release(pid, false), 0);
+	expect_success(pid);
+}
+
+static void test_leaves_stopped(void **state)
+{
+	pid_t pid = start(&(struct variant){});
+	int status;
+
+	bring_to_end();
+	assert_int_equal(release(pid, true), 0);
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+	assert_true(WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP);
+	assert_int_equal(kill(pid, SIGCONT), 0);
+	expect_success(pid);
+}
+
+/* Brings every page that the task misses. */
+static void serve(int uffd)
+{
+	static char page[PAGE_SIZE] __attribute__((aligned(4096)));
+	struct pollfd fd = { .fd = uffd, .events = POLLIN };
+
+	memset(page, RESTORED_LAZY_BYTE, sizeof(page));
+	for (int i = 0; i < RESTORED_LAZY_PAGES; i++) {
+		struct uffdio_copy copy = { .src = (uintptr_t)page, .len = PAGE_SIZE };
+		struct uffd_msg msg;
+
+		assert_int_equal(poll(&fd, 1, 10000), 1);
+		assert_int_equal(read(uffd, &msg, sizeof(msg)), sizeof(msg));
+		assert_int_equal(msg.event, UFFD_EVENT_PAGEFAULT);
+		assert_in_range(msg.arg.pagefault.address, shared->lazy,
+				shared->lazy + RESTORED_LAZY_PAGES * PAGE_SIZE - 1);
+		copy.dst = msg.arg.pagefault.address & PAGE_MASK;
+		assert_int_equal(ioctl(uffd, UFFDIO_COPY, &copy), 0);
+	}
+}
+
+static void test_arms(void **state)
+{
+	pid_t pid = start(&(struct variant){ .lazy = true });
+	_cleanup_close_ int uffd = -1, pidfd = -1;
+
+	must_collect(RESTORE_STAGE_MEMORY);
+	pidfd = sys_pidfd_open(pid, 0);
+	uffd = sys_pidfd_getfd(pidfd, shared->uffd);
+	assert_true(uffd >= 0);
+	bring_to_end();
+	assert_int_equal(release(pid, false), 0);
+	serve(uffd);
+	expect_success(pid);
+}
+
+static void test_names_failed_mapping(void **state)
+{
+	pid_t pid = start(&(struct variant){ .bad_fd = true });
+
+	expect_failure(pid, RESTORER_STEP_MAP, -EBADF, 0);
+}
+
+static void test_names_taken_tid(void **state)
+{
+	pid_t pid = start(&(struct variant){ .bad_tid = true });
+
+	expect_failure(pid, RESTORER_STEP_THREAD, -EEXIST, pid);
+}
+
+/* One thread less, and nobody gets anywhere. */
+static void test_ended_task_is_an_error(void **state)
+{
+	pid_t pid = start(&(struct variant){});
+
+	bring_to_end();
+	kill(pid, SIGKILL);
+	assert_int_equal(release(pid, false), -ESRCH);
+	while (waitpid(-1, NULL, __WALL) > 0)
+		;
+	assert_int_equal(errno, ECHILD);
+	end();
+}
+
+/* A coordinator that is gone opens nothing any more: its tasks end as well. */
+static void test_ends_with_its_maker(void **state)
+{
+	pid_t *pid = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+			  0);
+	pid_t maker;
+	int status;
+
+	assert_ptr_not_equal(pid, MAP_FAILED);
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	maker = fork();
+	if (maker == 0) {
+		*pid = start(&(struct variant){});
+		bring_to_end();
+		_exit(0);
+	}
+	assert_int_equal(waitpid(maker, &status, 0), maker);
+	assert_int_equal(status, 0);
+	assert_int_equal(waitpid(*pid, &status, 0), *pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 127);
+	munmap(pid, PAGE_SIZE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_restores),
+		cmocka_unit_test(test_counts_timer_ids),
+		cmocka_unit_test(test_leaves_stopped),
+		cmocka_unit_test(test_arms),
+		cmocka_unit_test(test_names_failed_mapping),
+		cmocka_unit_test(test_names_taken_tid),
+		cmocka_unit_test(test_ended_task_is_an_error),
+		cmocka_unit_test(test_ends_with_its_maker),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
