@@ -8,6 +8,7 @@
 #include "engine/load.h"
 
 #include <errno.h>
+#include <signal.h>
 
 #include "core/options.h"
 #include "core/restore.h"
@@ -50,6 +51,20 @@ static int load_single(struct restore *r, enum image_type type, int key, void *m
 	return ret;
 }
 
+/* A zombie is made by ending as it ended: by exit, or by a signal that ends. */
+static int check_zombie(const struct task *t)
+{
+	uint32_t status = task_core(t)->tc->exit_code;
+	int signo = status & 0x7f;
+
+	if (status >> 16 || (signo && status >> 8) || status & 0x80 || signo == SIGSTOP ||
+	    signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU || signo == SIGCHLD ||
+	    signo == SIGCONT || signo == SIGURG || signo == SIGWINCH || signo > 64)
+		return log_errno(-EINVAL, "core-%d: a zombie can't have the wait status %#x", t->pid,
+				 status);
+	return 0;
+}
+
 static int load_core(struct restore *r, struct task *t, size_t i)
 {
 	struct thread *th = &t->threads[i];
@@ -71,7 +86,9 @@ static int load_core(struct restore *r, struct task *t, size_t i)
 			return log_errno(-EINVAL, "core-%d: task state %u is unknown", th->tid,
 					 core->tc->task_state);
 	}
-	if (task_is_live(t) && (!core->thread_info || !core->thread_core))
+	if (t->state == TASK_DEAD)
+		return check_zombie(t);
+	if (!core->thread_info || !core->thread_core)
 		return log_errno(-EINVAL, "core-%d: registers or thread state are missing", th->tid);
 	return 0;
 }
