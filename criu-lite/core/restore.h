@@ -75,7 +75,6 @@ struct task_restore {
 	struct task_birth birth;
 	int pidfd;
 	struct page_map *pages;		/* pagemap-PID; NULL: zombie or helper */
-	int pages_fd;			/* pages-N, a service descriptor */
 	size_t n_reads;			/* what memory_restore_load() planned */
 	int uffd;			/* service descriptor; -1: not lazy */
 	struct restore_area *area;	/* shared with the task, which fills it in */

@@ -135,7 +135,7 @@ static int add_task(struct restore *r, const PstreeEntry *entry)
 	struct task *t = arena_new_object(r->arena, struct task);
 
 	t->restore = arena_new_object(r->arena, struct task_restore);
-	t->restore->pidfd = t->restore->uffd = t->restore->pages_fd = -1;
+	t->restore->pidfd = t->restore->uffd = -1;
 	t->pid = entry->pid;
 	t->ppid = entry->ppid;
 	t->pgid = entry->pgid;

@@ -123,7 +123,7 @@ static struct task *add_helper(struct task_list *tasks, struct arena *arena, int
 	helper->state = TASK_HELPER;
 	birth_of(helper)->maker = parent;
 	birth_of(helper)->session = sid == pid ? SESSION_ANY : sid;
-	helper->restore->pidfd = helper->restore->uffd = helper->restore->pages_fd = -1;
+	helper->restore->pidfd = helper->restore->uffd = -1;
 	TAILQ_INIT(&helper->children);
 	TAILQ_INSERT_TAIL(tasks, helper, link);
 	TAILQ_INSERT_TAIL(&parent->children, helper, sibling);

@@ -39,10 +39,13 @@
 #define EXIT_FAILED 127
 
 /* Whatever becomes of the restore, no half tree is left behind. */
-static int die_with_maker(const struct task *t)
+static int die_with(const struct task *t, pid_t maker)
 {
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return log_errno(-errno, "pid %d: cannot tie its life to its maker's", t->pid);
+	/* It may have ended just before. */
+	if (getppid() != maker)
+		return log_errno(-ECHILD, "pid %d: its maker, pid %d, has ended", t->pid, maker);
 	return 0;
 }
 
@@ -164,7 +167,7 @@ static int find_parent(const struct task *t)
 	if (getppid() != t->parent->pid)
 		return log_errno(-ECHILD, "pid %d: was adopted by pid %d instead of its parent %d",
 				 t->pid, getppid(), t->parent->pid);
-	return die_with_maker(t);
+	return die_with(t, t->parent->pid);
 }
 
 /* A zombie ends as it ended: by exit code, or by signal. */
@@ -242,13 +245,13 @@ static int run_task(struct restore *r, struct task *t)
 }
 
 __attribute__((noreturn))
-static void task_main(struct restore *r, struct task *t)
+static void task_main(struct restore *r, struct task *t, pid_t maker)
 {
 	int ret = 0;
 
 	/* Who is made by a helper outlives it. */
 	if (!t->parent || t->restore->birth.maker == t->parent)
-		ret = die_with_maker(t);
+		ret = die_with(t, maker);
 	if (ret >= 0)
 		ret = run_task(r, t);
 	sync_fail(r->sync, t->pid, ret);
@@ -264,6 +267,7 @@ int restore_task_make(struct restore *r, struct task *t, int *pidfd)
 		.set_tid = (uintptr_t)&tid,
 		.set_tid_size = 1,
 	};
+	const pid_t maker = getpid();
 	sigset_t all, before;
 	long pid;
 
@@ -280,7 +284,7 @@ int restore_task_make(struct restore *r, struct task *t, int *pidfd)
 	sigprocmask(SIG_SETMASK, &all, &before);
 	pid = sys_clone3(&args);
 	if (pid == 0)
-		task_main(r, t);
+		task_main(r, t, maker);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (pid == -EEXIST)
 		return log_errno(pid, "pid %d: the pid is taken by another task", t->pid);

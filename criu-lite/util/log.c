@@ -34,10 +34,22 @@ static const char *const level_prefix[] = {
 	[LOG_LEVEL_DEBUG] = "",
 };
 
+/*
+ * The moment that times in the log count from. CLOCK_REALTIME, because a
+ * restored task writes here too, and its other clocks are not ours.
+ */
+static void note_start(void)
+{
+	if (!sink.started)
+		clock_gettime(CLOCK_REALTIME, &sink.start);
+	sink.started = true;
+}
+
 int log_open(int dirfd, const char *path, enum log_level threshold)
 {
 	int fd;
 
+	note_start();
 	sink.threshold = threshold;
 	if (!path || !strcmp(path, "-"))
 		return 0;
@@ -92,11 +104,8 @@ static size_t format_prefix(char *buf, size_t size, enum log_level level,
 	long us;
 	int n;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (!sink.started) {
-		sink.start = now;
-		sink.started = true;
-	}
+	note_start();
+	clock_gettime(CLOCK_REALTIME, &now);
 	us = (now.tv_sec - sink.start.tv_sec) * 1000000L +
 	     (now.tv_nsec - sink.start.tv_nsec) / 1000;
 	n = snprintf(buf, size, "(%02ld.%06ld) %s(%s:%d): ", us / 1000000, us % 1000000,
