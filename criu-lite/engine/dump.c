@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <linux/kcmp.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "core/dump.h"
@@ -239,7 +240,11 @@ int dump_run(const struct options *opts, const struct kind_table *kinds)
 	else
 		log_info("Dumping finished successfully");
 	fd_info_close_all(&d);
+	free(d.descriptions);
+	free(d.path_files);
 	fd_info_close_all(&d);
+	free(d.descriptions);
+	free(d.path_files);
 	sockdiag_free(d.socks);
 	image_dir_free(d.images);
 	arena_free(d.arena);
