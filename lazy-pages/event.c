@@ -38,11 +38,30 @@ static int on_fork(struct server *server, struct lazy_space *sp, const struct uf
 
 	if (!child)
 		return -ENOMEM;
+	child->parent = sp;
+	sp->n_young++;
 	err = space_clone(&child->space, &sp->space);
 	if (err)
 		return log_errno(err, "%s: a fork: cannot track its memory", sp->name);
 	log_debug("%s: forked %s, %" PRIu64 " pages to come", sp->name, child->name,
 		  child->space.map.pending >> PAGE_SHIFT);
+	return 0;
+}
+
+/* What departs from the parent may have departed before it forked: see space.h. */
+static int tell_children(struct server *server, struct lazy_space *sp, uint64_t start,
+			 uint64_t end)
+{
+	struct lazy_space *child;
+
+	if (!sp->n_young)
+		return 0;
+	TAILQ_FOREACH(child, &server->spaces, link) {
+		int err = child->parent == sp ? serve_doubt(server, child, start, end) : 0;
+
+		if (err)
+			return err;
+	}
 	return 0;
 }
 
@@ -54,6 +73,9 @@ static int on_remap(struct server *server, struct lazy_space *sp, const struct u
 		  msg->arg.remap.to, msg->arg.remap.len);
 	err = space_move(&sp->space, msg->arg.remap.from, msg->arg.remap.to,
 			 msg->arg.remap.len);
+	if (!err)
+		err = tell_children(server, sp, msg->arg.remap.from,
+				    msg->arg.remap.from + msg->arg.remap.len);
 	server->stats.remaps++;
 	return err ? log_errno(err, "%s: cannot follow a move from %#llx to %#llx", sp->name,
 			       msg->arg.remap.from, msg->arg.remap.to) : 0;
@@ -78,6 +100,8 @@ static int on_unmap(struct server *server, struct lazy_space *sp, const struct u
 	log_debug("%s: unmap %#llx - %#llx", sp->name, msg->arg.remove.start,
 		  msg->arg.remove.end);
 	err = space_unmap(&sp->space, msg->arg.remove.start, msg->arg.remove.end);
+	if (!err)
+		err = tell_children(server, sp, msg->arg.remove.start, msg->arg.remove.end);
 	server->stats.unmaps++;
 	return err ? log_errno(err, "%s: cannot follow an unmapping at %#llx", sp->name,
 			       msg->arg.remove.start) : 0;

@@ -20,6 +20,7 @@
 #include "image/reader.h"
 #include "lazy-pages/guard.h"
 #include "lazy-pages/loop.h"
+#include "lazy-pages/serve.h"
 #include "lazy-pages/server.h"
 #include "lazy-pages/session.h"
 #include "util/cleanup.h"
@@ -123,7 +124,7 @@ int lazy_pages_run(const struct lazy_options *opts)
 		.listener.fd = -1, .session.fd = -1, .signals.fd = -1, .guardian.fd = -1,
 		.spaces = TAILQ_HEAD_INITIALIZER(server.spaces),
 		.segments = TAILQ_HEAD_INITIALIZER(server.segments),
-		.demand_only = opts->background == LAZY_NONE,
+		.demand_only = opts->background == LAZY_NONE, .chunk = SERVE_CHUNK_MIN,
 	};
 
 	if (epoll < 0 || work < 0) {

@@ -40,12 +40,13 @@ static uint64_t now_ns(void)
 	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
 }
 
+/* Whether time alone gives something to do. */
 static bool anything_deferred(const struct server *server)
 {
 	const struct lazy_space *sp;
 
 	TAILQ_FOREACH(sp, &server->spaces, link)
-		if (sp->deferred || sp->held)
+		if (sp->deferred || sp->held || space_needs_quiet(sp))
 			return true;
 	return false;
 }
@@ -93,12 +94,24 @@ static int answer_faults(struct server *server, bool quiet)
 	return 0;
 }
 
+static bool anything_held(const struct server *server)
+{
+	const struct lazy_space *sp;
+
+	TAILQ_FOREACH(sp, &server->spaces, link)
+		if (sp->held)
+			return true;
+	return false;
+}
+
 /* What there is to do when nobody waits for anything. */
 static int work_ahead(struct server *server, bool *worked)
 {
 	if (!server->complete)
 		return 0;
-	return server->demand_only ? serve_probe(server) : serve_background(server, worked);
+	if (!server->demand_only)
+		return serve_background(server, worked);
+	return anything_held(server) ? serve_segments(server, worked) : serve_probe(server);
 }
 
 static bool finished(const struct server *server)
@@ -133,6 +146,8 @@ int loop_run(struct server *server)
 		err = handle_input(server, wait, &n);
 		if (!err)
 			err = answer_faults(server, !n);
+		if (!err && !n)
+			err = serve_settle(server);
 		if (!err && !n)
 			err = work_ahead(server, &worked);
 		if (err)

@@ -24,7 +24,6 @@
  * or stack that grows into it would fault on each page of it.
  */
 #define ZERO_AROUND (16 * PAGE_SIZE)
-#define CHUNK_MIN (64UL << 10)
 #define CHUNK_MAX (2UL << 20)
 
 int serve_queue_fault(struct lazy_space *sp, uint64_t addr)
@@ -66,7 +65,7 @@ static int apply(struct server *server, struct lazy_space *sp, uint64_t start, u
 		break;
 	}
 	if (outcome == FILL_FILLED || outcome == FILL_PRESENT || outcome == FILL_ABSENT)
-		space_quiet(&sp->space);
+		server_quiet(server, sp);
 	if (err)
 		return log_errno(err, "%s: cannot track its memory", sp->name);
 	return 0;
@@ -234,7 +233,7 @@ int serve_faults(struct server *server, struct lazy_space *sp)
 	}
 	if (i) {
 		/* What the victim waits for comes first: start small again. */
-		server->chunk = CHUNK_MIN;
+		server->chunk = SERVE_CHUNK_MIN;
 		sp->n_faults -= i;
 		memmove(sp->faults, sp->faults + i, sp->n_faults * sizeof(*sp->faults));
 	}
@@ -303,31 +302,13 @@ static int drain_segment(struct server *server, struct lazy_segment *ls, bool *w
 	return 0;
 }
 
-static int probe(struct lazy_space *sp)
-{
-	enum fill_outcome outcome;
-	int err = fill_probe(sp->watch.fd, &outcome);
-
-	if (err)
-		return err;
-	sp->gone = outcome == FILL_GONE;
-	return 0;
-}
-
-/*
- * One chunk for the first that needs one, who then goes to the end of the
- * line: tasks and segments take turns.
- */
-int serve_background(struct server *server, bool *worked)
+int serve_segments(struct server *server, bool *worked)
 {
 	struct lazy_segment *ls;
-	struct lazy_space *sp;
-	int err;
 
-	*worked = false;
-	server->chunk = MAX(server->chunk, CHUNK_MIN);
 	TAILQ_FOREACH(ls, &server->segments, link) {
-		err = drain_segment(server, ls, worked);
+		int err = drain_segment(server, ls, worked);
+
 		if (err)
 			return err;
 		if (*worked) {
@@ -336,6 +317,20 @@ int serve_background(struct server *server, bool *worked)
 			break;
 		}
 	}
+	return 0;
+}
+
+/*
+ * One chunk for the first that needs one, who then goes to the end of the
+ * line: tasks take turns, and so do segments.
+ */
+int serve_background(struct server *server, bool *worked)
+{
+	struct lazy_space *sp;
+	int err = serve_segments(server, worked);
+
+	if (err)
+		return err;
 	TAILQ_FOREACH(sp, &server->spaces, link) {
 		bool did = false;
 
@@ -356,12 +351,66 @@ int serve_background(struct server *server, bool *worked)
 	return 0;
 }
 
+int serve_doubt(struct server *server, struct lazy_space *child, uint64_t start, uint64_t end)
+{
+	const struct range *r;
+	int err = space_doubt(&child->space, start, end);
+
+	if (err)
+		return log_errno(err, "%s: cannot track its memory", child->name);
+	while (!child->gone && (r = space_pending_from(&child->space, start)) && r->start < end) {
+		struct range part = range_clip(r, start, end);
+		uint64_t len = part.end - part.start, done;
+		enum fill_outcome outcome;
+		const void *data;
+
+		err = find_private(child, r, part.start, &len, &data);
+		if (!err)
+			err = fill_range(server->fill, child->watch.fd, part.start, data, len,
+					 &outcome, &done);
+		if (!err)
+			err = apply(server, child, part.start, done, outcome);
+		/* What has to wait is in doubt a little longer. */
+		if (err || !done)
+			return err;
+		start = part.start + done;
+	}
+	return 0;
+}
+
+/* Whether it still lives, and whether events are on their way. */
+static int probe(struct server *server, struct lazy_space *sp)
+{
+	enum fill_outcome outcome;
+	int err = fill_probe(sp->watch.fd, &outcome);
+
+	if (err)
+		return err;
+	sp->gone = outcome == FILL_GONE;
+	if (outcome == FILL_ABSENT)
+		server_quiet(server, sp);
+	return 0;
+}
+
+int serve_settle(struct server *server)
+{
+	struct lazy_space *sp;
+
+	TAILQ_FOREACH(sp, &server->spaces, link) {
+		int err = !sp->gone && space_needs_quiet(sp) ? probe(server, sp) : 0;
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
 int serve_probe(struct server *server)
 {
 	struct lazy_space *sp;
 
 	TAILQ_FOREACH(sp, &server->spaces, link) {
-		int err = sp->gone ? 0 : probe(sp);
+		int err = sp->gone ? 0 : probe(server, sp);
 
 		if (err)
 			return err;

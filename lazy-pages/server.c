@@ -93,9 +93,35 @@ struct lazy_space *server_add_space(struct server *server, int uffd, int pid,
 	return sp;
 }
 
+static void grow_up(struct lazy_space *child)
+{
+	if (child->parent)
+		child->parent->n_young--;
+	child->parent = NULL;
+}
+
+static void release_children(struct server *server, struct lazy_space *sp)
+{
+	struct lazy_space *child;
+
+	if (!sp->n_young)
+		return;
+	TAILQ_FOREACH(child, &server->spaces, link)
+		if (child->parent == sp)
+			grow_up(child);
+}
+
+void server_quiet(struct server *server, struct lazy_space *sp)
+{
+	space_quiet(&sp->space);
+	release_children(server, sp);
+}
+
 static void drop_space(struct server *server, struct lazy_space *sp)
 {
 	log_debug("lazy-pages: %s: %s", sp->name, sp->gone ? "gone" : "has all its memory");
+	release_children(server, sp);
+	grow_up(sp);
 	TAILQ_REMOVE(&server->spaces, sp, link);
 	space_fini(&sp->space);
 	close(sp->watch.fd);

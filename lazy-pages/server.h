@@ -44,6 +44,12 @@ struct lazy_space {
 	int pid;			/* the task it is or descends from, as in the images */
 	int pidfd;			/* of that task, the server's; -1: a forked child's space */
 	unsigned int serial;		/* 0: handed over; else counts the forks of all tasks */
+	/*
+	 * While events that are older than the fork may still come to the
+	 * parent: who it is. NULL: that is over, or the parent is.
+	 */
+	struct lazy_space *parent;
+	unsigned int n_young;		/* spaces that have this one as their parent */
 	char name[48];			/* for the log: "task 7" */
 	uint32_t ranges_due;		/* that the handoff announced and did not bring yet */
 	uint64_t *faults;		/* addresses that were read and not answered */
@@ -69,6 +75,12 @@ struct lazy_segment {
 	uint64_t cursor;
 };
 
+/* Whether it matters that no event is on its way to the space any more. */
+static inline bool space_needs_quiet(const struct lazy_space *sp)
+{
+	return sp->n_young || space_unsettled(&sp->space);
+}
+
 TAILQ_HEAD(lazy_space_list, lazy_space);
 TAILQ_HEAD(lazy_segment_list, lazy_segment);
 
@@ -90,7 +102,7 @@ struct server {
 	bool complete;			/* all was handed over: the background may work */
 	bool stopping;			/* asked to end as soon as nothing is left */
 	bool demand_only;		/* no background filling */
-	uint64_t chunk;			/* bytes that the background fills at once */
+	uint64_t chunk;			/* bytes that the background fills at once, not 0 */
 	uint64_t retry_ns;		/* how long deferred work waits */
 	uint64_t retried_ns;		/* when it was last tried; CLOCK_MONOTONIC */
 	struct lazy_stats stats;
@@ -106,6 +118,9 @@ struct lazy_space *server_add_space(struct server *server, int uffd, int pid,
 struct lazy_segment *server_segment(struct server *server, uint64_t shmid);
 /* Gives a segment its file, from which it maps it. Takes @fd. 0 or -errno, logged. */
 int server_segment_file(struct server *server, struct lazy_segment *ls, int fd);
+
+/* No event is on its way to the space: also none that its children should know of. */
+void server_quiet(struct server *server, struct lazy_space *sp);
 
 /*
  * Drops spaces that are gone, and, once the handoff is complete, spaces and

@@ -19,6 +19,7 @@ void space_init(struct space *space)
 	TAILQ_INIT(&space->departures);
 	space->moves = 0;
 	space->quiet_moves = 0;
+	space->born = 0;
 }
 
 void space_fini(struct space *space)
@@ -173,36 +174,15 @@ static struct departure *completed_move(struct space *space, uint64_t start, uin
 	return NULL;
 }
 
-/*
- * The oldest displaced place at @at, and the first address behind it, up to
- * @end, where that is another one.
- */
-static const struct departure *displaced_at(const struct space *space, uint64_t at, uint64_t *end)
-{
-	const struct departure *d, *found = NULL;
-
-	TAILQ_FOREACH(d, &space->departures, link) {
-		if (!d->displaced || d->end <= at || d->start >= *end)
-			continue;
-		if (d->start > at) {
-			*end = d->start;
-		} else if (!found) {
-			found = d;
-			*end = MIN(*end, d->end);
-		}
-	}
-	return found;
-}
-
-/* [start, end) departed: displaced places are no longer waited for there. */
-static int departed(struct space *space, uint64_t start, uint64_t end)
+/* What was there up to move @last departed: it is no longer waited for in [start, end). */
+static int departed(struct space *space, uint64_t start, uint64_t end, uint32_t last)
 {
 	struct departure *d, *next;
 
 	TAILQ_FOREACH_SAFE(d, &space->departures, link, next) {
 		int err = 0;
 
-		if (!d->displaced || d->end <= start || d->start >= end)
+		if (!d->displaced || d->moved > last || d->end <= start || d->start >= end)
 			continue;
 		if (d->end > end)
 			err = expect_departure(space, end, d->end, d->moved, true);
@@ -237,8 +217,9 @@ static int take_older(struct range_map *map, uint64_t start, uint64_t end, uint3
 }
 
 /*
- * The last move that an UNMAP or REMAP of [start, end) can know of, where no
- * place in it is displaced: one before whatever has just come to its inside.
+ * The last move that an UNMAP or REMAP of [start, end) can know of. It is one
+ * change to the layout: made before what displaced something there came, and
+ * before whatever has just come to its inside.
  *
  *	     |NNNNNN|		it is about [start, end) before N came
  *	[start    end)
@@ -247,40 +228,29 @@ static uint32_t last_known(const struct space *space, uint64_t start, uint64_t e
 {
 	const struct range *r = range_find_from(&space->map, start);
 	uint32_t first = r && r->start <= start ? r->moved : 0, last = UINT32_MAX;
+	const struct departure *d;
 
 	for (; r && r->start < end; r = range_next(r))
-		if (r->moved > space->quiet_moves && r->moved != first)
+		if (r->moved > MAX(space->quiet_moves, first))
 			last = MIN(last, r->moved - 1);
+	TAILQ_FOREACH(d, &space->departures, link)
+		if (d->displaced && d->start < end && d->end > start)
+			last = MIN(last, d->moved);
 	return last;
 }
 
 /*
- * Takes what an UNMAP or REMAP of [start, end) is about. *@last, when not
- * NULL, is lowered to the last move that it knows of.
+ * Takes what an UNMAP or REMAP of [start, end) is about: what was kept aside
+ * there, and what is there and no newcomer.
  */
-static int take_departing(struct space *space, uint64_t start, uint64_t end,
-			  struct range_map *taken, uint32_t *last)
+static int take_departing(struct space *space, uint64_t start, uint64_t end, uint32_t last,
+			  struct range_map *taken)
 {
-	uint32_t known = last_known(space, start, end);
-	uint64_t at = start;
+	int err = take_older(&space->aside, start, end, last, taken);
 
-	while (at < end) {
-		uint64_t until = end;
-		const struct departure *d = displaced_at(space, at, &until);
-		uint32_t moved = d ? d->moved : known;
-		int err = 0;
-
-		if (d)
-			err = take_older(&space->aside, at, until, moved, taken);
-		if (!err)
-			err = take_older(&space->map, at, until, moved, taken);
-		if (err)
-			return err;
-		if (last)
-			*last = MIN(*last, moved);
-		at = until;
-	}
-	return departed(space, start, end);
+	if (!err)
+		err = take_older(&space->map, start, end, last, taken);
+	return err ? err : departed(space, start, end, last);
 }
 
 int space_unmap(struct space *space, uint64_t start, uint64_t end)
@@ -289,7 +259,7 @@ int space_unmap(struct space *space, uint64_t start, uint64_t end)
 	int err;
 
 	if (!d)
-		return take_departing(space, start, end, NULL, NULL);
+		return take_departing(space, start, end, last_known(space, start, end), NULL);
 	err = take_older(&space->map, start, end, d->moved, NULL);
 	free(d);
 	return err;
@@ -354,6 +324,26 @@ static int move_one(struct space *space, const struct range *from, int64_t by)
 	return err == -EEXIST ? 0 : err;
 }
 
+/* What no range covers in [start, end) is there all the same, and holds nothing. */
+static int cover(struct space *space, uint64_t start, uint64_t end)
+{
+	while (start < end) {
+		const struct range *next = range_find_from(&space->map, start);
+		struct range gap = {
+			.start = start, .end = next ? MIN(next->start, end) : end,
+			.kind = RANGE_SETTLED, .moved = space->moves,
+		};
+		int err = 0;
+
+		start = next ? next->end : end;
+		if (gap.start < gap.end)
+			err = range_insert(&space->map, &gap);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
 /*
  * mremap() of a window with an old length of 0: the new length is not told, so
  * the window reaches as far as its segment does and nothing else begins.
@@ -377,28 +367,64 @@ static int duplicate_window(struct space *space, uint64_t from, uint64_t to)
 
 int space_move(struct space *space, uint64_t from, uint64_t to, uint64_t len)
 {
-	uint32_t last = ++space->moves;
+	uint32_t last = last_known(space, from, from + len);
 	struct range_map taken;
 	const struct range *r;
 	int err;
 
+	space->moves++;
 	if (!len)
 		return duplicate_window(space, from, to);
 	range_map_init(&taken);
-	err = take_departing(space, from, from + len, &taken, &last);
+	err = take_departing(space, from, from + len, last, &taken);
 	if (!err)
 		err = displace(space, to, to + len);
 	for (r = range_find_from(&taken, 0); r && !err; r = range_next(r))
 		err = move_one(space, r, to - from);
 	range_map_fini(&taken);
-	return err ? err : expect_departure(space, from, from + len, last, false);
+	if (!err)
+		err = cover(space, to, to + len);
+	return err ? err : expect_departure(space, from, from + len, MIN(last, space->moves),
+					    false);
+}
+
+/* Takes the SETTLED ranges in [start, end) that are not younger than move @last. */
+static int forget_settled(struct space *space, uint64_t start, uint64_t end, uint32_t last)
+{
+	const struct range *r;
+
+	while (start < end && (r = range_find_from(&space->map, start)) && r->start < end) {
+		struct range part = range_clip(r, start, end);
+		int err = 0;
+
+		start = part.end;
+		if (part.kind == RANGE_SETTLED && part.moved <= last)
+			err = range_carve(&space->map, part.start, part.end, NULL);
+		if (err)
+			return err;
+	}
+	return 0;
 }
 
 int space_clone(struct space *child, const struct space *parent)
 {
-	/* What is on its way to the parent does not come to the child. */
+	const struct departure *d;
+	int err = range_map_copy(&child->map, &parent->map);
+
 	child->moves = parent->moves;
-	return range_map_copy(&child->map, &parent->map);
+	child->quiet_moves = parent->moves;
+	child->born = parent->moves;
+	/* An UNMAP that is on its way to the parent does not come to the child. */
+	TAILQ_FOREACH(d, &parent->departures, link)
+		if (!err && !d->displaced)
+			err = forget_settled(child, d->start, d->end, d->moved);
+	return err;
+}
+
+int space_doubt(struct space *child, uint64_t start, uint64_t end)
+{
+	/* What the child moved there itself is its own. */
+	return forget_settled(child, start, end, child->born);
 }
 
 bool space_done(const struct space *space)

@@ -61,6 +61,7 @@ struct space {
 	struct departure_list departures;	/* in the order they were noticed */
 	uint32_t moves;			/* REMAP events so far */
 	uint32_t quiet_moves;		/* as many when it was quiet last */
+	uint32_t born;			/* as many when it was cloned */
 };
 
 void space_init(struct space *space);
@@ -93,6 +94,11 @@ int space_filled(struct space *space, uint64_t start, uint64_t end);
 int space_absent(struct space *space, uint64_t start, uint64_t end);
 /* The kernel accepted or answered a fill: no event is on its way. */
 void space_quiet(struct space *space);
+/* Whether something is kept in mind that quiet would let be forgotten. */
+static inline bool space_unsettled(const struct space *space)
+{
+	return !TAILQ_EMPTY(&space->departures);
+}
 
 /*
  * The events. REMOVE: private memory reads as zero; of a window only the
@@ -110,6 +116,12 @@ int space_unmap(struct space *space, uint64_t start, uint64_t end);
 int space_move(struct space *space, uint64_t from, uint64_t to, uint64_t len);
 /* FORK: @child, initialised and empty, becomes a copy. */
 int space_clone(struct space *child, const struct space *parent);
+/*
+ * An UNMAP or REMAP of [start, end) came to the parent after its FORK, and may
+ * have been made before: nobody will tell the child. Forgets what holds
+ * nothing; for what is PENDING there a fill finds out.
+ */
+int space_doubt(struct space *child, uint64_t start, uint64_t end);
 
 /* Whether nothing is left to deliver: neither here nor in a segment with a window here. */
 bool space_done(const struct space *space);

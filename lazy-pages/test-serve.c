@@ -43,6 +43,7 @@ static int setup(void **state)
 	}
 	rig_init(rig);
 	rig_write_task(rig, RIG_PID, N_AREAS, N_PAGES);
+	rig_write_task(rig, RIG_PID + 1, 0, 0);
 	rig_write_segment(rig, RIG_SHMID, N_PAGES);
 	rig_commit(rig);
 	*state = rig;
@@ -321,6 +322,133 @@ static void test_restore_dies(void **state)
 	assert_int_equal(wait_for(pid), -SIGKILL);
 }
 
+/*
+ * Two tasks share a segment, and one has a child. Each lets go of pages, or
+ * empties them, before they were ever there.
+ */
+#define SHARED_AT (RIG_BASE + N_AREAS * RIG_STRIDE)
+#define PEER_PID (RIG_PID + 1)
+
+static char *shared_page(size_t page)
+{
+	return (char *)(uintptr_t)(SHARED_AT + page * PAGE_SIZE);
+}
+
+static bool shared_right(size_t page)
+{
+	/* Emptied by advise(). */
+	bool empty = page >= 64 && page < 128;
+
+	return rig_page_tag(shared_page(page)) == (empty ? 0 : rig_tag(page * PAGE_SIZE));
+}
+
+static void map_shared(int sock)
+{
+	_cleanup_close_ int fd = -1;
+	char path[64];
+
+	rig_check(mmap(shared_page(0), N_PAGES * PAGE_SIZE, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == shared_page(0), "mmap");
+	snprintf(path, sizeof(path), "/proc/self/map_files/%llx-%llx", SHARED_AT,
+		 SHARED_AT + N_PAGES * PAGE_SIZE);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	rig_check(fd >= 0, path);
+	rig_check(!handoff_send_segment(sock, RIG_SHMID, fd), "send_segment");
+}
+
+static void hand_over_shared(int sock, int pid)
+{
+	struct handoff_range range = {
+		.start = SHARED_AT, .end = SHARED_AT + N_PAGES * PAGE_SIZE,
+		.kind = HANDOFF_SHARED, .shmid = RIG_SHMID,
+	};
+	_cleanup_close_ int uffd = uffd_open(UFFD_FEATURES_NONCOOP, NULL);
+	_cleanup_close_ int pidfd = sys_pidfd_open(getpid(), 0);
+
+	rig_check(uffd >= 0 && pidfd >= 0, "descriptors");
+	rig_check(!uffd_register(uffd, range.start, range.end - range.start,
+				 UFFDIO_REGISTER_MODE_MISSING, NULL), "register");
+	rig_check(!handoff_send_task(sock, pid, uffd, pidfd, &range, 1), "send_task");
+}
+
+/* Lets pages 0-63 and 256-319 go, which keeps what they hold, and empties 64-127. */
+static void advise(void)
+{
+	rig_check(!madvise(shared_page(0), 64 * PAGE_SIZE, MADV_DONTNEED), "MADV_DONTNEED");
+	rig_check(!madvise(shared_page(64), 64 * PAGE_SIZE, MADV_REMOVE), "MADV_REMOVE");
+	rig_check(!madvise(shared_page(256), 64 * PAGE_SIZE, MADV_DONTNEED), "MADV_DONTNEED");
+}
+
+static void check_shared(struct board *board, size_t step)
+{
+	for (size_t i = 0; i < N_PAGES; i++)
+		board->wrong += !shared_right(i * step % N_PAGES);
+}
+
+static void wait_board(const struct board *board, int n)
+{
+	for (int i = 0; i < 5000 && board->ready < n; i++)
+		usleep(1000);
+	rig_check(board->ready >= n, "the other task is late");
+}
+
+static void share(struct rig *rig, struct board *board)
+{
+	int sock = rig_connect(rig), status;
+	pid_t peer, child;
+
+	map_shared(sock);
+	peer = fork();
+	rig_check(peer >= 0, "fork");
+	if (!peer) {
+		hand_over_shared(sock, PEER_PID);
+		close(sock);
+		__sync_fetch_and_add(&board->ready, 1);
+		/* Until the other one has emptied what it empties. */
+		wait_board(board, 2);
+		check_shared(board, 1031);
+		_exit(0);
+	}
+	hand_over_shared(sock, RIG_PID);
+	wait_board(board, 1);
+	rig_check(!handoff_complete(sock, 2), "complete");
+	close(sock);
+	child = fork();
+	rig_check(child >= 0, "fork");
+	if (!child) {
+		/* A child's process is not known to the server: the slow way. */
+		rig_check(!madvise(shared_page(512), 64 * PAGE_SIZE, MADV_DONTNEED), "child");
+		wait_board(board, 2);
+		check_shared(board, 7);
+		_exit(0);
+	}
+	advise();
+	__sync_fetch_and_add(&board->ready, 1);
+	check_shared(board, 509);
+	rig_check(waitpid(peer, &status, 0) == peer && !status, "peer");
+	rig_check(waitpid(child, &status, 0) == child && !status, "child");
+}
+
+static void test_shared(void **state)
+{
+	struct rig *rig = *state;
+
+	for (int i = 0; i < 10; i++) {
+		struct board *board = make_board();
+		pid_t pid;
+
+		rig_start(rig, i % 2);
+		pid = fork();
+		if (!pid) {
+			share(rig, board);
+			_exit(0);
+		}
+		assert_int_equal(wait_for(pid), 0);
+		assert_int_equal(rig_wait(rig), 0);
+		assert_int_equal(board->wrong, 0);
+	}
+}
+
 /* Another version, garbage, and silence are turned away; the next one is served. */
 static void test_strangers(void **state)
 {
@@ -355,6 +483,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_server_killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_guardian_killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_restore_dies, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_shared, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_strangers, setup, teardown),
 	};
 

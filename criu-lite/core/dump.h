@@ -30,10 +30,12 @@ struct proc_limits;
 struct proc_stat;
 struct proc_status;
 struct proc_timer;
+struct sock_usual;
 struct sockdiag;
 struct stats_clock;
 struct thread_facts;
 struct tracee;
+struct xstate_layout;
 
 /* One open file of a task, or a file that it uses without a descriptor. */
 struct fd_info {
@@ -86,6 +88,7 @@ struct dump {
 	struct task_list tasks;
 	TaskKobjIdsEntry *own_ids;	/* the dumper's: inventory.root_ids */
 	struct sockdiag *socks;		/* of the dumper's network namespace */
+	struct sock_usual *usual_socks;	/* kinds/sock/more.c */
 
 	/* Open file descriptions by identity, and in the order of their ids. */
 	struct kobj_set files;
@@ -102,6 +105,7 @@ struct dump {
 	struct memfd_inode *memfds;	/* kinds/mm/memfd.c */
 	DumpStatsEntry *stats;		/* counters; times come from the clock */
 	struct stats_clock *clock;	/* engine/stats.h */
+	const struct xstate_layout *xstate;	/* kinds/task/regs.c */
 };
 
 /*

@@ -127,8 +127,6 @@ static int read_description(struct dump *d, struct fd_info *info)
 		return log_errno(err, "pid %d fd %d: cannot get the open file", info->task->pid,
 				 info->fd);
 	}
-	if (fstat(info->local, &info->st) < 0)
-		return log_errno(-errno, "pid %d fd %d: cannot stat", info->task->pid, info->fd);
 	flags = fcntl(info->local, F_GETFL);
 	if (flags < 0)
 		return log_errno(-errno, "pid %d fd %d: cannot read F_GETFL", info->task->pid,
@@ -198,6 +196,7 @@ static int collect_fd(struct dump *d, struct fd_info *info, int dir)
 	}
 	obj->object = info;
 	info->first = info;
+	info->st = st;
 	return read_description(d, info);
 }
 

@@ -29,6 +29,7 @@ struct page_map;
 struct proc_maps;
 struct restore_sync;
 struct stats_clock;
+struct xstate_layout;
 
 
 /* One open file of the images. */
@@ -100,6 +101,7 @@ struct restore {
 	int next_service;
 	uint64_t pages_restored;	/* eagerly */
 	struct stats_clock *clock;	/* engine/stats.h */
+	const struct xstate_layout *xstate;	/* kinds/task/regs.c */
 };
 
 struct file *restore_file_find(const struct restore *r, FdTypes type, uint32_t id);

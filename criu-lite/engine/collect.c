@@ -97,19 +97,20 @@ static void drop_thread(struct task *t, size_t i)
 	t->n_threads--;
 }
 
-/* Waits for the threads from @first on; those that ended are forgotten. */
+/*
+ * Waits for the threads from @first on; those that ended are forgotten. From
+ * the end: the leader of a task that is being killed shows as dead only when
+ * its other threads have been collected.
+ */
 static int stop_threads(struct task *t, size_t first)
 {
-	for (size_t i = first; i < t->n_threads;) {
+	for (size_t i = t->n_threads; i-- > first;) {
 		int r = tracee_stop(t->threads[i].dump->tracee);
 
-		if (r == -ESRCH) {
+		if (r == -ESRCH)
 			drop_thread(t, i);
-			continue;
-		}
-		if (r < 0)
+		else if (r < 0)
 			return r;
-		i++;
 	}
 	return 0;
 }

@@ -242,9 +242,6 @@ int dump_run(const struct options *opts, const struct kind_table *kinds)
 	fd_info_close_all(&d);
 	free(d.descriptions);
 	free(d.path_files);
-	fd_info_close_all(&d);
-	free(d.descriptions);
-	free(d.path_files);
 	sockdiag_free(d.socks);
 	image_dir_free(d.images);
 	arena_free(d.arena);

@@ -191,17 +191,27 @@ static void end_as_zombie(const struct task *t)
 	_exit((status >> 8) & 0xff);
 }
 
-static int restore_table(struct restore *r, struct task *t)
+/*
+ * Two stages: what applies state opens files for a moment, and whoever puts a
+ * shared table together in the meantime would close them, or be closed by them.
+ */
+static int restore_own_state(struct restore *r, struct task *t)
 {
 	int ret;
 
-	ret = join_group(t);
+	if (t->state != TASK_HELPER) {
+		ret = join_group(t);
+		if (ret < 0)
+			return ret;
+	}
+	ret = task_is_live(t) ? apply_kinds(r, t) : 0;
 	if (ret < 0)
 		return ret;
-	ret = apply_kinds(r, t);
+	sync_arrive(r->sync, RESTORE_STAGE_STATE);
+	ret = sync_wait(r->sync, RESTORE_STAGE_STATE);
 	if (ret < 0)
 		return ret;
-	return fdtable_assemble(r, t);
+	return task_is_live(t) ? fdtable_assemble(r, t) : 0;
 }
 
 /* Returns only on failure. */
@@ -221,10 +231,7 @@ static int run_task(struct restore *r, struct task *t)
 	ret = sync_wait(r->sync, RESTORE_STAGE_FORK);
 	if (ret < 0)
 		return ret;
-	if (task_is_live(t))
-		ret = restore_table(r, t);
-	else if (t->state == TASK_DEAD)
-		ret = join_group(t);
+	ret = restore_own_state(r, t);
 	if (ret < 0)
 		return ret;
 	sync_arrive(r->sync, RESTORE_STAGE_FILES);

@@ -4,8 +4,9 @@
  *
  *	read and check every image	nothing runs, nothing is made
  *	make the root task		it opens files, makes its children, ...
- *	pass the stages			all tasks exist; have their files;
- *					their memory; all but their registers
+ *	pass the stages			all tasks exist; have their state;
+ *					their files; their memory; all but
+ *					their registers
  *	release				every thread leaves through its signal
  *					frame, all at once
  *
@@ -204,6 +205,10 @@ static int drive(struct restore *r)
 	if (ret < 0)
 		return ret;
 	sync_open(r->sync, RESTORE_STAGE_FORK);
+	ret = pass_stage(r, RESTORE_STAGE_STATE, all);
+	if (ret < 0)
+		return ret;
+	sync_open(r->sync, RESTORE_STAGE_STATE);
 	ret = pass_stage(r, RESTORE_STAGE_FILES, all);
 	if (ret < 0)
 		return ret;

@@ -23,6 +23,7 @@
 
 static const char *const stage_names[RESTORE_STAGE_COUNT] = {
 	[RESTORE_STAGE_FORK] = "fork",
+	[RESTORE_STAGE_STATE] = "state",
 	[RESTORE_STAGE_FILES] = "files",
 	[RESTORE_STAGE_MEMORY] = "memory",
 	[RESTORE_STAGE_CREDS] = "credentials",

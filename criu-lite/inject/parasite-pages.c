@@ -217,7 +217,8 @@ static int copy_range(struct transfer *tr, uint64_t addr, uint64_t len)
 			return -ESRCH;
 		if (n < 0)
 			return log_errno(errno == EIO ? -EFAULT : -errno,
-					 "pid %d: cannot read its memory at %#lx", tr->p->pid, addr);
+					 "pid %d: cannot read its memory at %#lx", tr->p->pid,
+					 addr);
 		parasite_scrub(tr->p, addr, buf, n);
 		r = write_all(tr->out_fd, buf, n);
 		if (r < 0)

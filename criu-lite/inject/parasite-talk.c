@@ -98,7 +98,8 @@ int parasite_receive(struct parasite *p, enum parasite_command command, size_t l
 	}
 	if ((size_t)n != sizeof(*h) + len || h->command != command ||
 	    memcmp(&h->token, &p->token, sizeof(p->token)) != 0)
-		return log_errno(-EPROTO, "parasite of pid %d: a reply that makes no sense", p->pid);
+		return log_errno(-EPROTO, "parasite of pid %d: a reply that makes no sense",
+				 p->pid);
 	return 0;
 }
 

@@ -10,6 +10,9 @@
 #include "inject/pad.h"
 #include "inject/tracee.h"
 
+/* Bytes of the scratch memory in the area. */
+#define PARASITE_SCRATCH_SIZE 64
+
 struct parasite {
 	pid_t pid;
 	int mem_fd;			/* /proc/PID/mem */
@@ -24,6 +27,12 @@ struct parasite {
 	struct parasite_misc misc;
 	struct parasite_packet packet;
 };
+
+/*
+ * Whether a thread may be made to do system calls: -ENOTSUP, logged, when a
+ * seccomp filter might answer one of them by killing its task.
+ */
+int parasite_check_thread(const struct tracee *t);
 
 /*
  * Lets its thread go on when something stopped it. -ESRCH (not logged): it was

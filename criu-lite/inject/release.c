@@ -27,6 +27,7 @@
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "inject/abi/restorer.h"
@@ -39,6 +40,9 @@
 /* The length of the call instruction. */
 #define SYSCALL_INSN_LEN 2
 #define FLAGS_TRAP 0x100		/* single step: of the thread's own code only */
+
+/* Looks, 100 us each and more, until a task is stopped. */
+#define STOP_ROUNDS 10000
 
 #define TRACE_OPTIONS (PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL)
 
@@ -71,7 +75,7 @@ static int seize(struct leaver *leavers, size_t n)
 		if (r < 0)
 			return ended(l, r);
 	}
-	/* From the end: a leader that is dead shows it only when its threads have been collected. */
+	/* From the end: a dead leader shows as such when its threads have been collected. */
 	for (size_t i = n; i-- > 0;) {
 		int r = stop_wait(&leavers[i].tracee, STOP_RUN_CONT, STOP_INTERRUPT, NULL);
 
@@ -245,6 +249,20 @@ static int detach_all(struct leaver *leavers, size_t n)
 	return 0;
 }
 
+/* The signal is there, but a busy processor may let a task take it a moment later. */
+static void wait_stopped(const struct release_task *task)
+{
+	struct timespec pause = { .tv_nsec = 100 * 1000 };
+	struct proc_stat stat;
+
+	for (int i = 0; i < STOP_ROUNDS; i++) {
+		if (proc_stat_read(task->pid, 0, &stat) < 0 || stat.state != 'R')
+			return;
+		nanosleep(&pause, NULL);
+	}
+	log_warn("pid %d: has not stopped yet", task->pid);
+}
+
 static size_t count_threads(const struct release_task *tasks, size_t n)
 {
 	size_t sum = 0;
@@ -278,5 +296,10 @@ int release_tree(const struct release_task *tasks, size_t n, struct restore_sync
 			r = unmap_area(&leavers[i]);
 	if (r >= 0)
 		r = send_stops(tasks, n);
-	return r < 0 ? r : detach_all(leavers, n_leavers);
+	if (r >= 0)
+		r = detach_all(leavers, n_leavers);
+	for (size_t i = 0; r >= 0 && i < n; i++)
+		if (tasks[i].stop)
+			wait_stopped(&tasks[i]);
+	return r;
 }

@@ -23,8 +23,6 @@
 #include <asm/unistd.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/prctl.h>
-#include <linux/securebits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -33,6 +31,7 @@
 #include <sys/ptrace.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -48,7 +47,6 @@
 #include "util/macro.h"
 
 enum {
-	SCRATCH_SIZE = 64,		/* bytes */
 	SIGNATURE_SIZE = 32,		/* bytes of code that tell an area of ours */
 	SETTLE_MS = 2000,
 };
@@ -71,11 +69,11 @@ static uint64_t scratch_offset(void)
 
 static uint64_t area_size(void)
 {
-	return ALIGN_UP(scratch_offset() + SCRATCH_SIZE + PARASITE_STACK_SIZE, PAGE_SIZE);
+	return ALIGN_UP(scratch_offset() + PARASITE_SCRATCH_SIZE + PARASITE_STACK_SIZE, PAGE_SIZE);
 }
 
 /* A filter may answer a call of ours by killing the task. */
-static int check_seccomp(const struct tracee *t)
+int parasite_check_thread(const struct tracee *t)
 {
 	_cleanup_(proc_status_fini) struct proc_status status = {};
 	int r = proc_status_read(t->pid, t->tid, &status);
@@ -134,7 +132,8 @@ static int map_area(struct parasite *p)
 	arch_pad_set_map_len(p->pad.image, area_size());
 	r = pad_update(&p->pad);
 	if (r >= 0)
-		r = remote_call_at(&p->guest, &p->pad, ARCH_PAD_MAP, __NR_mmap, args, &result, NULL);
+		r = remote_call_at(&p->guest, &p->pad, ARCH_PAD_MAP, __NR_mmap, args, &result,
+				   NULL);
 	if (r < 0)
 		return r;
 	if (result < 0 && result > -4096)
@@ -157,19 +156,42 @@ static int write_memory(struct parasite *p, uint64_t addr, const void *data, siz
 			 p->pid, addr);
 }
 
-/*
- * A socket of the abstract kind, at an address that the kernel picks. It is
- * made in our network namespace, and can only be reached from there.
- */
+/* A socket that belongs to the network namespace of the task. */
+static int socket_beside(pid_t pid)
+{
+	_cleanup_close_ int ours = -1, theirs = -1;
+	struct stat st_ours, st_theirs;
+	int sock;
+
+	ours = proc_open(getpid(), O_RDONLY, "ns/net");
+	theirs = proc_open(pid, O_RDONLY, "ns/net");
+	if (ours < 0 || theirs < 0)
+		return log_errno(ours < 0 ? ours : theirs, "pid %d: cannot find its network "
+				 "namespace", pid);
+	if (fstat(ours, &st_ours) < 0 || fstat(theirs, &st_theirs) < 0)
+		return log_errno(-errno, "pid %d: cannot look at its network namespace", pid);
+	if (st_ours.st_ino != st_theirs.st_ino && setns(theirs, CLONE_NEWNET) < 0)
+		return log_errno(-errno, "pid %d: cannot enter its network namespace", pid);
+	sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (sock < 0)
+		sock = log_errno(-errno, "cannot make the control socket");
+	if (st_ours.st_ino != st_theirs.st_ino && setns(ours, CLONE_NEWNET) < 0) {
+		close_cleanup(&sock);
+		return log_errno(-errno, "cannot go back to our network namespace");
+	}
+	return sock;
+}
+
+/* Abstract addresses are a network namespace's own; the kernel picks this one. */
 static int listen_for(struct parasite *p, struct parasite_args *args)
 {
-	_cleanup_close_ int sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	_cleanup_close_ int sock = socket_beside(p->pid);
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	socklen_t len = sizeof(addr);
 
 	_Static_assert(sizeof(addr) <= sizeof(args->addr), "an address must fit");
 	if (sock < 0)
-		return log_errno(-errno, "cannot make the control socket");
+		return sock;
 	if (bind(sock, (struct sockaddr *)&addr, sizeof(addr.sun_family)) < 0 ||
 	    getsockname(sock, (struct sockaddr *)&addr, &len) < 0 || listen(sock, 8) < 0)
 		return log_errno(-errno, "cannot bind the control socket");
@@ -216,8 +238,8 @@ static int accept_guest(struct parasite *p, int listener)
 			return log_errno(-errno, "parasite of pid %d: cannot tell who it is",
 					 p->pid);
 		if (cred.pid != p->pid) {
-			log_warn("pid %d connected in the place of the parasite of pid %d", cred.pid,
-				 p->pid);
+			log_warn("parasite of pid %d: pid %d connected in its place", p->pid,
+				 cred.pid);
 			continue;
 		}
 		p->sock = take_fd(&sock);
@@ -249,7 +271,7 @@ static int inject(struct parasite *p, struct tracee *by)
 	_cleanup_close_ int listener = -1;
 	int r;
 
-	r = check_seccomp(by);
+	r = parasite_check_thread(by);
 	if (r < 0)
 		return r;
 	if (getrandom(&p->token, sizeof(p->token), 0) != sizeof(p->token))
@@ -382,63 +404,4 @@ void parasite_scrub(const struct parasite *p, uint64_t addr, void *buf, size_t l
 
 	if (p->pad.addr && start < end)
 		memset((char *)buf + (start - addr), 0, end - start);
-}
-
-/* The calls that ask a thread; results that go to memory go to the scratch area. */
-static int ask_thread(struct parasite *p, struct tracee *t, struct thread_facts *facts)
-{
-	struct {
-		uint64_t sas_sp;
-		uint32_t sas_flags, pad;
-		uint64_t sas_size;
-		uint64_t clear_tid_addr;
-		uint32_t pdeath_sig;
-	} scratch = {};
-	const struct {
-		long nr;
-		uint64_t args[6];
-	} calls[] = {
-		{ __NR_sigaltstack, { 0, p->scratch } },
-		{ __NR_prctl, { PR_GET_TID_ADDRESS, p->scratch + 24 } },
-		{ __NR_prctl, { PR_GET_PDEATHSIG, p->scratch + 32 } },
-		{ __NR_prctl, { PR_GET_SECUREBITS } },
-	};
-	long result = 0;
-	int r;
-
-	_Static_assert(sizeof(scratch) <= SCRATCH_SIZE, "it must fit");
-	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
-		r = remote_call(t, &p->pad, calls[i].nr, calls[i].args, &result);
-		if (r < 0)
-			return r;
-		if (result < 0)
-			return log_errno(result, "thread %d: cannot ask it (call %ld)", t->tid,
-					 calls[i].nr);
-	}
-	if (pread(p->mem_fd, &scratch, sizeof(scratch), p->scratch) != sizeof(scratch))
-		return log_errno(-EIO, "thread %d: cannot read what it said", t->tid);
-	*facts = (struct thread_facts){
-		.sas_sp = scratch.sas_sp,
-		.sas_size = scratch.sas_size,
-		.sas_flags = scratch.sas_flags,
-		.pdeath_sig = scratch.pdeath_sig,
-		.clear_tid_addr = scratch.clear_tid_addr,
-		.securebits = result,
-	};
-	return 0;
-}
-
-int parasite_thread_facts(struct parasite *p, struct tracee *t, struct thread_facts *facts)
-{
-	int r, back;
-
-	r = check_seccomp(t);
-	if (r < 0)
-		return r;
-	r = remote_begin(t, &p->pad);
-	if (r < 0)
-		return r;
-	r = ask_thread(p, t, facts);
-	back = remote_end(t, &p->pad);
-	return r < 0 ? r : back;
 }

@@ -3,10 +3,9 @@
  * The parasite: a helper thread of ours inside a dumped task.
  *
  * It tells what only the task itself can tell, and hands out memory. It is a
- * thread of its own in the task, with its own stack, its own copy of nothing
- * (it closes all descriptors of its private table) and all signals blocked: no
- * thread of the task is away from its frame while it serves. It leaves when
- * told to, and by itself when the dumper dies.
+ * thread of its own in the task: with a stack and a descriptor table of its
+ * own, and all signals blocked. No thread of the task is away from its frame
+ * while it serves. It leaves when told to, and by itself when the dumper dies.
  *
  *	inject_settle		before the task is seized
  *	parasite_inject		all threads of the task stand still

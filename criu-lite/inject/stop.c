@@ -27,9 +27,10 @@
 
 enum {
 	SYSCALL_STOP = SIGTRAP | 0x80,	/* with PTRACE_O_TRACESYSGOOD */
-	SPINS = 64,			/* looks before the first sleep: most stops take microseconds */
+	SPINS = 64,			/* looks before the first sleep: stops take microseconds */
 	SLEEP_MIN_NS = 20 * 1000,
 	SLEEP_MAX_NS = 2 * 1000 * 1000,
+	COLLECT_TRIES = 250,
 };
 
 static const int64_t wait_limit_ns = 10LL * 1000 * 1000 * 1000;
@@ -250,6 +251,21 @@ int stop_interrupt(struct tracee *t)
 	if (r >= 0 && t->state == TRACEE_STOPPED)
 		r = resume_with(t, STOP_RUN_CONT, 0);
 	return r < 0 ? r : stop_wait(t, STOP_RUN_CONT, STOP_INTERRUPT, NULL);
+}
+
+void stop_collect(struct tracee *t)
+{
+	const struct timespec pause = { .tv_nsec = SLEEP_MAX_NS };
+	siginfo_t info;
+
+	for (int i = 0; !t->collected && i < COLLECT_TRIES; i++) {
+		int r = look(t, &info);
+
+		if (r > 0 && has_ended(&info))
+			collect_end(t);
+		else if (r >= 0)
+			nanosleep(&pause, NULL);
+	}
 }
 
 int stop_pass_by(struct tracee *t)

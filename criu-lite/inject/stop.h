@@ -44,6 +44,12 @@ int stop_resume(struct tracee *t, enum stop_run how);
 /* Looks whether a running thread has stopped or ended: lets it run on. */
 int stop_pass_by(struct tracee *t);
 
+/*
+ * A thread that is ending: waits for the end, half a second at most, so that
+ * its parent hears of it.
+ */
+void stop_collect(struct tracee *t);
+
 int stop_get_regs(struct tracee *t, struct user_regs_struct *regs);
 int stop_set_regs(struct tracee *t, const struct user_regs_struct *regs);
 int stop_get_mask(struct tracee *t, uint64_t *mask);

@@ -36,7 +36,7 @@ void freeze(const struct victim *v, struct frozen *f)
 
 void thaw(struct frozen *f)
 {
-	for (size_t i = 0; i < f->n; i++)
+	for (size_t i = f->n; i-- > 0;)
 		assert_int_equal(tracee_detach(&f->threads[i]), 0);
 	free(f->threads);
 }

@@ -31,6 +31,7 @@
 
 #include "inject/abi/restorer.h"
 #include "inject/arch/x86_64/sigframe.h"
+#include "inject/arch/x86_64/xstate.h"
 #include "sys/syscall.h"
 #include "util/arena.h"
 #include "util/macro.h"
@@ -423,6 +424,7 @@ static void *take_copy(struct restorer_args *args, const void *from, size_t size
 static void plan_registers(struct arena *arena, int i, struct restorer_thread *th)
 {
 	CoreEntry *core = arena_message(arena, CoreEntry, core_entry__init);
+	struct xstate_layout layout;
 	struct user_regs_struct regs = {
 		.orig_rax = -1, .cs = 0x33, .ss = 0x2b, .eflags = 0x202, .rdi = i,
 		.rip = (uintptr_t)(i ? (void *)restored_thread : (void *)restored_leader),
@@ -433,10 +435,11 @@ static void plan_registers(struct arena *arena, int i, struct restorer_thread *t
 	const stack_t sas = { .ss_sp = threads[i].sas, .ss_size = sizeof(threads[i].sas) };
 	uint64_t mask = LEADER_MASK | (i ? SIG_BIT(20 + i) : 0);
 
-	CHECK(sigframe_dump(arena, i, &regs, SIGFRAME_SIGNAL_NONE, fxsave, sizeof(fxsave),
+	xstate_layout_probe(&layout);
+	CHECK(sigframe_dump(arena, &layout, i, &regs, SIGFRAME_SIGNAL_NONE, fxsave, sizeof(fxsave),
 			    core) == 0);
-	CHECK(sigframe_check(i, core) == 0);
-	th->sigframe = sigframe_build(core, mask, &sas, take(th->args, SIGFRAME_ROOM));
+	CHECK(sigframe_check(&layout, i, core) == 0);
+	th->sigframe = sigframe_build(&layout, core, mask, &sas, take(th->args, SIGFRAME_ROOM));
 	th->sas_sp = (uintptr_t)sas.ss_sp;
 	th->sas_size = sas.ss_size;
 }

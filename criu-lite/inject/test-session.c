@@ -129,6 +129,11 @@ static void test_no_exec_gain(void **state)
 	check_rounds((victim_work[]){ victim_registers }, 1, VICTIM_MDWE, 20);
 }
 
+static void test_network_namespace(void **state)
+{
+	check_rounds((victim_work[]){ victim_registers }, 1, VICTIM_NEW_NET, 20);
+}
+
 static char state_of(pid_t pid)
 {
 	struct proc_stat stat = {};
@@ -239,6 +244,7 @@ static void test_limits(void **state)
 	check_limit(RLIMIT_AS, PAGE_SIZE, 0, -ENOMEM);
 	check_limit(RLIMIT_NPROC, 1, VICTIM_ALONE, -EAGAIN);
 	check_limit(RLIMIT_NOFILE, 0, 0, -EPIPE);
+	check_limit(0, 0, VICTIM_FILTERED, -ENOTSUP);
 }
 
 /* More ranges than one request holds, to a file that splice() does not take. */
@@ -368,6 +374,7 @@ int main(void)
 		cmocka_unit_test(test_rseq),
 		cmocka_unit_test(test_no_vdso),
 		cmocka_unit_test(test_no_exec_gain),
+		cmocka_unit_test(test_network_namespace),
 		cmocka_unit_test(test_job_stopped),
 		cmocka_unit_test(test_stop_meanwhile),
 		cmocka_unit_test(test_killed_meanwhile),

@@ -101,10 +101,12 @@ static void leave(uint64_t rsp)
 }
 
 static struct arena *arena;
+static struct xstate_layout layout;
 
 static int setup(void **state)
 {
 	arena = arena_new();
+	xstate_layout_probe(&layout);
 	return 0;
 }
 
@@ -181,7 +183,7 @@ static void land(const CoreEntry *core, uint64_t mask, const stack_t *sas, bool 
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		landing_check = check;
-		leave(sigframe_build(core, mask, sas, make_room()));
+		leave(sigframe_build(&layout, core, mask, sas, make_room()));
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
@@ -237,7 +239,7 @@ static void test_loads_everything(void **state)
 
 	need_avx();
 	expected = core;
-	assert_int_equal(sigframe_check(1, core), 0);
+	assert_int_equal(sigframe_check(&layout, 1, core), 0);
 	land(core, 0, &no_sas, check_everything);
 }
 
@@ -258,7 +260,7 @@ static void test_without_xsave(void **state)
 
 	expected = core;
 	core->thread_info->fpregs->xsave = NULL;
-	assert_int_equal(sigframe_check(1, core), 0);
+	assert_int_equal(sigframe_check(&layout, 1, core), 0);
 	land(core, 0, &no_sas, check_upper_halves_zero);
 }
 
@@ -356,13 +358,13 @@ static void test_from_ptrace(void **state)
 	assert_int_equal(tracee_seize(pid, pid, &t), 0);
 	assert_int_equal(tracee_stop(&t), 0);
 	assert_int_equal(tracee_xstate(&t, &xstate, &len), 0);
-	assert_int_equal(sigframe_dump(arena, pid, &t.regs, SIGFRAME_SIGNAL_NONE, xstate, len,
-				       core), 0);
+	assert_int_equal(sigframe_dump(arena, &layout, pid, &t.regs, SIGFRAME_SIGNAL_NONE, xstate,
+				       len, core), 0);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, __WALL);
 	assert_int_equal(core->thread_info->n_tls, 3);
 	assert_int_equal(core->thread_info->fpregs->xsave->n_ymmh_space, 64);
-	assert_int_equal(sigframe_check(pid, core), 0);
+	assert_int_equal(sigframe_check(&layout, pid, core), 0);
 	core->thread_info->gpregs->ip = (uintptr_t)landing;
 	land(core, 0, &no_sas, check_taken_over);
 }
@@ -416,8 +418,8 @@ static void test_restarts(void **state)
 			.rip = IP, .cs = 0x33, .ss = 0x2b,
 		};
 
-		assert_int_equal(sigframe_dump(arena, 1, &regs, restart_table[i].next, xstate,
-					       sizeof(xstate), core), 0);
+		assert_int_equal(sigframe_dump(arena, &layout, 1, &regs, restart_table[i].next,
+					       xstate, sizeof(xstate), core), 0);
 		assert_int_equal(core->thread_info->gpregs->ax, restart_table[i].ax);
 		assert_int_equal(core->thread_info->gpregs->ip, restart_table[i].ip);
 		assert_null(core->thread_info->fpregs->xsave);
@@ -430,17 +432,17 @@ static void test_refuses_at_dump(void **state)
 	struct user_regs_struct regs = { .cs = 0x33, .ss = 0x2b };
 	uint8_t xstate[8192] = {};
 
-	assert_int_equal(sigframe_dump(arena, 1, &regs, SIGFRAME_SIGNAL_NONE, xstate, 100, core),
-			 -EINVAL);
+	assert_int_equal(sigframe_dump(arena, &layout, 1, &regs, SIGFRAME_SIGNAL_NONE, xstate,
+				       100, core), -EINVAL);
 	xstate[XSTATE_LEGACY_SIZE + 2] = 1 << (18 - 16);	/* AMX tiles */
-	assert_int_equal(sigframe_dump(arena, 1, &regs, SIGFRAME_SIGNAL_NONE, xstate,
+	assert_int_equal(sigframe_dump(arena, &layout, 1, &regs, SIGFRAME_SIGNAL_NONE, xstate,
 				       sizeof(xstate), core), -ENOTSUP);
 	regs.fs = 0x63;
-	assert_int_equal(sigframe_dump(arena, 1, &regs, SIGFRAME_SIGNAL_NONE, xstate,
+	assert_int_equal(sigframe_dump(arena, &layout, 1, &regs, SIGFRAME_SIGNAL_NONE, xstate,
 				       XSTATE_LEGACY_SIZE, core), -ENOTSUP);
 	regs.fs = 0;
 	regs.cs = 0x23;
-	assert_int_equal(sigframe_dump(arena, 1, &regs, SIGFRAME_SIGNAL_NONE, xstate,
+	assert_int_equal(sigframe_dump(arena, &layout, 1, &regs, SIGFRAME_SIGNAL_NONE, xstate,
 				       XSTATE_LEGACY_SIZE, core), -ENOTSUP);
 }
 
@@ -452,30 +454,30 @@ static void test_refuses_images(void **state)
 	UserDescT desc = USER_DESC_T__INIT, *descs[] = { &desc };
 
 	fp->n_xmm_space = 63;
-	assert_int_equal(sigframe_check(1, core), -EINVAL);
+	assert_int_equal(sigframe_check(&layout, 1, core), -EINVAL);
 	fp->n_xmm_space = 64;
 	fp->mxcsr = 0x80001f80;
-	assert_int_equal(sigframe_check(1, core), -ENOTSUP);
+	assert_int_equal(sigframe_check(&layout, 1, core), -ENOTSUP);
 	fp->mxcsr = 0x1f80;
 	fp->xsave->n_ymmh_space = 8;
-	assert_int_equal(sigframe_check(1, core), -EINVAL);
+	assert_int_equal(sigframe_check(&layout, 1, core), -EINVAL);
 	fp->xsave->n_ymmh_space = 64;
 	fp->xsave->xstate_bv = 1ULL << 40;
-	assert_int_equal(sigframe_check(1, core), -ENOTSUP);
+	assert_int_equal(sigframe_check(&layout, 1, core), -ENOTSUP);
 	fp->xsave->xstate_bv = 3;
 	fp->xsave->cet = &cet;
 	cet.cet = 1;
-	assert_int_equal(sigframe_check(1, core), -ENOTSUP);
+	assert_int_equal(sigframe_check(&layout, 1, core), -ENOTSUP);
 	cet.cet = 0;
-	assert_int_equal(sigframe_check(1, core), 0);
+	assert_int_equal(sigframe_check(&layout, 1, core), 0);
 	desc.seg_not_present = false;
 	core->thread_info->tls = descs;
 	core->thread_info->n_tls = 1;
-	assert_int_equal(sigframe_check(1, core), -ENOTSUP);
+	assert_int_equal(sigframe_check(&layout, 1, core), -ENOTSUP);
 	desc.seg_not_present = true;
 	core->thread_info->gpregs->has_mode = true;
 	core->thread_info->gpregs->mode = USER_X86_REGS_MODE__COMPAT;
-	assert_int_equal(sigframe_check(1, core), -ENOTSUP);
+	assert_int_equal(sigframe_check(&layout, 1, core), -ENOTSUP);
 }
 
 int main(void)

@@ -32,15 +32,18 @@
  */
 int victim_registers(void)
 {
-	uint64_t in[16 * 4], out[16 * 4], bad;
+	struct {
+		uint64_t in[16 * 4], out[16 * 4];	/* 512 bytes each */
+	} lanes;
+	uint64_t bad;
 
 	for (int i = 0; i < 64; i++)
-		in[i] = 0x0123456789abcdefULL * (i + 1);
+		lanes.in[i] = 0x0123456789abcdefULL * (i + 1);
 	__asm__ volatile(
 		"lea -128(%%rsp), %%rsp\n"	/* past what the compiler keeps there */
 		"push %%rbx\n push %%rbp\n"
-		"push %[out]\n push %[in]\n"
-		"mov (%%rsp), %%rax\n"
+		"push %[lanes]\n"
+		"mov %[lanes], %%rax\n"
 		".set i, 0\n"
 		".irp reg, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n"
 		"vmovdqu i(%%rax), %%ymm\\reg\n"
@@ -66,8 +69,8 @@ int victim_registers(void)
 		"xor %%rcx, %%\\reg\n or %%\\reg, %%rax\n"
 		".set i, i + 1\n"
 		".endr\n"
-		"pop %%rcx\n pop %%rcx\n"
-		".set i, 0\n"
+		"pop %%rcx\n"
+		".set i, 512\n"
 		".irp reg, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n"
 		"vmovdqu %%ymm\\reg, i(%%rcx)\n"
 		".set i, i + 32\n"
@@ -76,11 +79,11 @@ int victim_registers(void)
 		"pop %%rbp\n pop %%rbx\n"
 		"lea 128(%%rsp), %%rsp\n"
 		: "=&a"(bad)
-		: [in] "r"(in), [out] "r"(out)
+		: [lanes] "b"(&lanes)
 		: "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
 		  "r15", "cc", "memory");
 	CHECK(bad == 0);
-	CHECK(memcmp(in, out, sizeof(in)) == 0);
+	CHECK(memcmp(lanes.in, lanes.out, sizeof(lanes.in)) == 0);
 	return 0;
 }
 
@@ -141,7 +144,10 @@ static __thread struct {
 
 extern const char victim_call_end[] __attribute__((visibility("hidden")));
 
-/* A system call with a known address; the fourth argument is 0. Not inlined: the label must be one. */
+/*
+ * A system call with a known address; the fourth argument is 0. Not inlined:
+ * there must be one label.
+ */
 __attribute__((noinline)) static long known_call(long nr, long a, long b, long c)
 {
 	register long r10 __asm__("r10") = 0;
@@ -250,7 +256,9 @@ int victim_flood(void)
 	if (!last)
 		CHECK(sigaction(sig, &sa, NULL) == 0);
 	for (int i = 0; i < 1000; i++) {
-		CHECK(pthread_sigqueue(pthread_self(), sig, (union sigval){ .sival_int = ++last }) == 0);
+		const union sigval value = { .sival_int = ++last };
+
+		CHECK(pthread_sigqueue(pthread_self(), sig, value) == 0);
 		CHECK(flood_last == last);
 	}
 	return 0;

@@ -6,7 +6,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -124,6 +127,8 @@ static void make_pages(void)
 
 static void apply_flags(unsigned int flags)
 {
+	struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	struct sock_fprog program = { 1, &allow };
 	const struct rlimit one = { 1, 1 };
 	char *vdso = (char *)getauxval(AT_SYSINFO_EHDR);
 
@@ -131,6 +136,12 @@ static void apply_flags(unsigned int flags)
 		_exit(4);
 	if ((flags & VICTIM_MDWE) && prctl(PRCTL_SET_MDWE, 1, 0, 0, 0) < 0)
 		_exit(5);
+	if ((flags & VICTIM_FILTERED) &&
+	    (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	     prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0))
+		_exit(7);
+	if ((flags & VICTIM_NEW_NET) && unshare(CLONE_NEWNET) < 0)
+		_exit(8);
 	if ((flags & VICTIM_ALONE) && (setrlimit(RLIMIT_NPROC, &one) < 0 ||
 				       setresuid(65534, 65534, 65534) < 0))
 		_exit(6);

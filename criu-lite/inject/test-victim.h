@@ -64,10 +64,12 @@ struct victim {
 };
 
 enum victim_flags {
-	VICTIM_STORM = 1 << 0,			/* SIGALRM every millisecond, on an alternate stack */
+	VICTIM_STORM = 1 << 0,			/* SIGALRM each ms, on an alternate stack */
 	VICTIM_NO_VDSO = 1 << 1,		/* it has unmapped its vdso */
 	VICTIM_MDWE = 1 << 2,			/* memory is not made executable later */
 	VICTIM_ALONE = 1 << 3,			/* not root, and RLIMIT_NPROC is 1 */
+	VICTIM_FILTERED = 1 << 4,		/* a seccomp filter that allows everything */
+	VICTIM_NEW_NET = 1 << 5,		/* in a network namespace of its own */
 };
 
 /*

@@ -21,7 +21,6 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
-#include <sys/wait.h>
 #include <time.h>
 
 #include "inject/arch.h"
@@ -204,16 +203,6 @@ int tracee_stop(struct tracee *t)
 	return r < 0 ? r : read_stopped(t);
 }
 
-/* The end of a thread that was killed in our hands, so that its parent hears of it. */
-static void collect(struct tracee *t)
-{
-	siginfo_t info;
-
-	if (!t->collected)
-		waitid(P_PID, t->tid, &info, WEXITED | WNOHANG | __WALL);
-	t->collected = true;
-}
-
 int tracee_detach(struct tracee *t)
 {
 	int r = 0;
@@ -226,7 +215,7 @@ int tracee_detach(struct tracee *t)
 			return log_errno(r, "thread %d: cannot let it go", t->tid);
 	}
 	if (r == -ESRCH || t->state == TRACEE_GONE) {
-		collect(t);
+		stop_collect(t);
 		r = 0;
 	}
 	if (r >= 0)

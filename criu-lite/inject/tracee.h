@@ -8,6 +8,11 @@
  * only ever looked at (WNOWAIT) and never collected: a collected stop takes
  * the signal that the thread was about to get with it.
  *
+ * One thing can't be taken back if we die within the microseconds between
+ * asking a thread to stop and tracee_stop(): a few system calls fail with EINTR
+ * in a thread that is merely stopped (epoll_wait and others: signal(7), last
+ * section), as they do after ^Z and fg. tracee_stop() sets that right.
+ *
  *	tracee_seize	any number of threads, without waiting for any
  *	tracee_stop	waits until the thread stands; fills what follows
  *	...
@@ -40,7 +45,7 @@ struct tracee_rseq {
 struct tracee {
 	pid_t pid, tid;			/* of its task, of itself, as we see them */
 	enum tracee_state state;
-	/* SIGSTOP, SIGTSTP, SIGTTIN or SIGTTOU: its task is stopped by job control. 0: it is not. */
+	/* SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU: its task is stopped by job control; 0: not. */
 	int stop_signal;
 	/*
 	 * General registers at the stop. In an interrupted system call orig_rax
@@ -77,6 +82,8 @@ int tracee_stop(struct tracee *t);
 /*
  * Lets it go on, exactly as it was. Whatever was changed with remote.h has
  * been put back by then. Does nothing when it is not traced (any more).
+ * Detach the leader of a task last: if the task was killed meanwhile, the
+ * leader's end, which its parent waits for, comes after that of all others.
  */
 int tracee_detach(struct tracee *t);
 /* As detach; errors are logged only. Safe on a zeroed struct. */

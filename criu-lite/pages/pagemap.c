@@ -322,8 +322,8 @@ static int load_chain(struct image_dir *dir, enum image_type type, uint64_t key,
 		_cleanup_(image_dir_cleanup) struct image_dir *above = NULL;
 
 		if (depth >= CHAIN_MAX)
-			return log_errno(-ELOOP, "%s: more than %d parent directories", dir->path,
-					 CHAIN_MAX);
+			return log_errno(-ELOOP, "%s %" PRIu64 ": more than %d parent directories",
+					 map_name(map), key, CHAIN_MAX);
 		err = image_dir_open_parent(dir, &above);
 		if (!err)
 			err = load_chain(above, type, key, depth + 1, &parent);

@@ -137,7 +137,8 @@ static void start_timer(struct restorer_args *args, const struct restorer_timer 
 	if (t->fired)
 		last_expiry(args, t, &spec.it_value);
 	restorer_must(args, RESTORER_STEP_TIMER,
-		      pie_call(timer_settime, t->id, t->fired ? TIMER_ABSTIME : 0, &spec, 0), t->id);
+		      pie_call(timer_settime, t->id, t->fired ? TIMER_ABSTIME : 0, &spec, 0),
+		      t->id);
 }
 
 void restorer_timers(struct restorer_args *args)

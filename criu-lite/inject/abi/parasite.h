@@ -35,7 +35,7 @@ struct parasite_token {
 /* At the start of the writable part of the area. */
 struct parasite_args {
 	uint64_t area, area_len;	/* bytes, whole pages */
-	uint64_t leave;			/* code outside of the area that unmaps it and ends the thread */
+	uint64_t leave;			/* code elsewhere that unmaps it and ends the thread */
 	struct parasite_token token;
 	uint32_t addr_len;		/* of the socket address */
 	uint8_t addr[112];		/* struct sockaddr_un */
@@ -103,9 +103,9 @@ struct parasite_packet {
 	};
 };
 
-_Static_assert(sizeof(struct parasite_args) == 160, "the parasite and the dumper share it");
-_Static_assert(sizeof(struct parasite_header) == 40, "the parasite and the dumper share it");
-_Static_assert(sizeof(struct parasite_misc) == 32 + 96 + 2048, "the parasite and the dumper share it");
-_Static_assert(sizeof(struct parasite_timer) == 40, "the parasite and the dumper share it");
+_Static_assert(sizeof(struct parasite_args) == 160, "both sides must agree");
+_Static_assert(sizeof(struct parasite_header) == 40, "both sides must agree");
+_Static_assert(sizeof(struct parasite_misc) == 32 + 96 + 2048, "both sides must agree");
+_Static_assert(sizeof(struct parasite_timer) == 40, "both sides must agree");
 
 #endif

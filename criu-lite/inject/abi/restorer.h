@@ -26,6 +26,8 @@
 /* Stages that the whole tree passes together, each opened by the coordinator. */
 enum restore_stage {
 	RESTORE_STAGE_FORK,	/* all tasks exist */
+	/* State is applied; from here descriptor tables, which tasks may share, are put together. */
+	RESTORE_STAGE_STATE,
 	RESTORE_STAGE_FILES,	/* all descriptors are in place */
 	RESTORE_STAGE_MEMORY,	/* memory and threads are there; uffds are armed */
 	RESTORE_STAGE_CREDS,	/* all state is back; only the signal frame is left */

@@ -226,7 +226,8 @@ static int check_parameters(const struct fd_info *info)
 static int add_target(struct dump *d, const struct fd_info *info, EventpollFileEntry *epfd,
 		      const struct listed_target *target)
 {
-	EventpollTfdEntry *e = arena_message(d->arena, EventpollTfdEntry, eventpoll_tfd_entry__init);
+	EventpollTfdEntry *e =
+		arena_message(d->arena, EventpollTfdEntry, eventpoll_tfd_entry__init);
 	const struct fd_info *found;
 	int r = find_target(info, target, &found);
 

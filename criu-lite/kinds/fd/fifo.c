@@ -8,12 +8,16 @@
  *
  * Opening one end of a FIFO waits for the other, so restore first opens it for
  * both, fills it, opens every end of the image and lets go of its own last.
+ * A reader can tell a writer that left (POLLHUP) from one that was never there;
+ * where all readers are of the latter sort, none may see ours.
+ *
  * Users of the FIFO that are not in the tree keep their ends and meet the
  * restored ones again, as with any file; but where they kept the content alive
  * as well it would be there twice: that is an error.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -37,6 +41,7 @@ static bool fifo_probe(const struct fd_info *info)
 static int fifo_dump(struct dump *d, struct fd_info *info, FileEntry *entry)
 {
 	FifoEntry *fifo = arena_message(d->arena, FifoEntry, fifo_entry__init);
+	struct pollfd p = { .fd = info->local, .events = POLLIN };
 	int r;
 
 	if (info->flags & O_DIRECT)
@@ -50,6 +55,11 @@ static int fifo_dump(struct dump *d, struct fd_info *info, FileEntry *entry)
 	entry->fifo = fifo;
 	if ((info->flags & O_ACCMODE) == O_WRONLY)
 		return 0;
+	if (poll(&p, 1, 0) < 0)
+		return log_errno(-errno, "pid %d fd %d: FIFO: cannot poll", info->task->pid,
+				 info->fd);
+	fifo->has_hung_up = true;
+	fifo->hung_up = p.revents & POLLHUP;
 	return pipe_data_read(d, info, fifo->pipe_id);
 }
 
@@ -93,16 +103,32 @@ static int fifo_collect(struct restore *r, struct file *file)
 	return 0;
 }
 
+static bool waits_for_writer(const struct pipe_group *group)
+{
+	for (size_t i = 0; i < group->n_ends; i++) {
+		const FifoEntry *fifo = group->ends[i]->entry->fifo;
+
+		if ((group->ends[i]->flags & O_ACCMODE) != O_RDONLY || !fifo->has_hung_up ||
+		    fifo->hung_up)
+			return false;
+	}
+	return !group->bytes;
+}
+
 static const RegFileEntry *path_of(const struct restore *r, const struct file *file)
 {
 	return restore_file_find(r, FD_TYPES__REG, file->entry->fifo->regf_id)->entry->reg;
 }
 
-/* Both ends at once: never waits, and keeps the content until all are open. */
-static int open_both(const struct restore *r, const struct file *file, struct stat *inode)
+/*
+ * Both ends at once: never waits, and keeps the content until all are open. Or
+ * only the reading one, which does not wait either.
+ */
+static int open_first(const struct restore *r, const struct file *file, int access,
+		      struct stat *inode)
 {
 	const RegFileEntry *reg = path_of(r, file);
-	_cleanup_close_ int fd = open(reg->name, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	_cleanup_close_ int fd = open(reg->name, access | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd < 0)
 		return log_errno(-errno, "FIFO %#x: cannot open %s", file->id, reg->name);
@@ -151,13 +177,13 @@ static int open_end(struct restore *r, struct file *file, const struct stat *ino
 static int fifo_open(struct restore *r, struct file *file)
 {
 	const struct pipe_group *group = file->data;
+	int access = waits_for_writer(group) ? O_RDONLY : O_RDWR, ret;
 	struct stat inode;
-	_cleanup_close_ int both = open_both(r, file, &inode);
-	int ret;
+	_cleanup_close_ int first = open_first(r, file, access, &inode);
 
-	if (both < 0)
-		return both;
-	ret = fill(file, both);
+	if (first < 0)
+		return first;
+	ret = fill(file, first);
 	for (size_t i = 0; ret >= 0 && i < group->n_ends; i++)
 		ret = open_end(r, group->ends[i], &inode);
 	return ret;

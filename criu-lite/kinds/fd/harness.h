@@ -16,6 +16,8 @@
 struct harness_case {
 	/* In the task that is dumped; it has no descriptors but those it makes. */
 	void (*setup)(void *shared);
+	/* In the test, when the dumped task is gone. */
+	void (*between)(void *shared);
 	/* In the restored task. */
 	void (*check)(void *shared);
 	struct options opts;
@@ -39,5 +41,7 @@ void *harness_shared(void);
 int harness_dump(const struct harness_case *c);
 /* Dumps, then restores. Anything that goes wrong fails the test. */
 void harness_round_trip(const struct harness_case *c);
+/* Dumps, and expects that restore says no. */
+void harness_cannot_restore(const struct harness_case *c);
 
 #endif

@@ -86,7 +86,8 @@ static void test_timerfd_text(void **state)
 
 static void test_epoll_text(void **state)
 {
-	const char *p = "tfd:       11 events:       19 data: fedcba9876543210  pos:0 ino:2b sdev:c\n"
+	const char *p = "tfd:       11 events:       19 data: fedcba9876543210  pos:0 ino:2b "
+			"sdev:c\n"
 			"tfd:        5 events: 80000019 data:                5  pos:-1 ino:400 "
 			"sdev:800001\n"
 			"tfd:        6 events: 40000000 data:                6\n";
@@ -230,16 +231,23 @@ static void fifo_setup(void *shared)
 	REQUIRE(open(at("fifo"), O_RDONLY | O_NOFOLLOW) == 1);
 	REQUIRE(open(at("fifo"), O_WRONLY | O_NONBLOCK) == 2);
 	REQUIRE(write(2, "content", 7) == 7);
+	/* Readers without a writer: one never had any, one's has left. */
+	REQUIRE(mkfifo(at("new"), 0600) == 0 && mkfifo(at("left"), 0600) == 0);
+	REQUIRE(open(at("new"), O_RDONLY | O_NONBLOCK) == 3);
+	REQUIRE(open(at("left"), O_RDONLY | O_NONBLOCK) == 4);
+	REQUIRE(close(open(at("left"), O_WRONLY)) == 0);
 }
 
 static void fifo_check(void *shared)
 {
+	struct pollfd p[] = { { .fd = 3, .events = POLLIN }, { .fd = 4, .events = POLLIN } };
 	char buf[16];
 
 	REQUIRE(!(fcntl(1, F_GETFL) & O_NONBLOCK) && fcntl(2, F_GETFL) & O_NONBLOCK);
 	REQUIRE(read(1, buf, 16) == 7 && !memcmp(buf, "content", 7));
 	REQUIRE(write(2, "more", 4) == 4 && read(0, buf, 16) == 4);
-	REQUIRE(unlink(at("fifo")) == 0);
+	REQUIRE(poll(p, 2, 0) == 1 && !p[0].revents && p[1].revents == POLLHUP);
+	REQUIRE(unlink(at("fifo")) == 0 && unlink(at("new")) == 0 && unlink(at("left")) == 0);
 }
 
 static void events_setup(void *shared)
@@ -478,15 +486,99 @@ static void full_pipe_setup(void *shared)
 		;
 }
 
+/* What was dumped is not what is there any more. */
+static void stale_setup(void *shared)
+{
+	char buf[65536];
+	int from = open("/bin/true", O_RDONLY);
+	ssize_t n = read(from, buf, sizeof(buf));
+
+	REQUIRE(n > 4096 && close(from) == 0);
+	REQUIRE(open(at("stale"), O_RDWR | O_CREAT | O_TRUNC, 0755) == 0);
+	REQUIRE(write(0, buf, n) == n);
+}
+
+static void stale_size(void *shared)
+{
+	assert_int_equal(truncate(at("stale"), 100), 0);
+}
+
+static void stale_mode(void *shared)
+{
+	assert_int_equal(chmod(at("stale"), 0700), 0);
+}
+
+static void stale_name(void *shared)
+{
+	assert_int_equal(unlink(at("stale")), 0);
+}
+
+static void stale_type(void *shared)
+{
+	assert_int_equal(unlink(at("stale")), 0);
+	assert_int_equal(mkfifo(at("stale"), 0755), 0);
+}
+
+/* Another program of the same size. */
+static void stale_build(void *shared)
+{
+	static const char mark[] = "\4\0\0\0\24\0\0\0\3\0\0\0GNU";
+	char buf[4096], *note;
+	int fd = open(at("stale"), O_RDWR);
+
+	assert_int_equal(read(fd, buf, sizeof(buf)), sizeof(buf));
+	note = memmem(buf, sizeof(buf), mark, sizeof(mark));
+	assert_non_null(note);
+	note[sizeof(mark)] ^= 1;
+	assert_int_equal(pwrite(fd, buf, sizeof(buf), 0), sizeof(buf));
+	close(fd);
+}
+
+static void kept_setup(void *shared)
+{
+	REQUIRE(mkfifo(at("kept"), 0600) == 0 && open(at("kept"), O_RDWR) == 0);
+	REQUIRE(write(0, "x", 1) == 1);
+}
+
+/* Somebody put data into it: whose is whose can't be told. */
+static void kept_content(void *shared)
+{
+	int fd = open(at("kept"), O_RDWR);
+
+	assert_int_equal(write(fd, "y", 1), 1);
+	*(int *)shared = fd;
+}
+
+static void test_stale(void **state)
+{
+	static const struct harness_case cases[] = {
+		{ .setup = stale_setup, .between = stale_size },
+		{ .setup = stale_setup, .between = stale_mode },
+		{ .setup = stale_setup, .between = stale_name },
+		{ .setup = stale_setup, .between = stale_type },
+		{ .setup = stale_setup, .between = stale_build },
+		{ .setup = kept_setup, .between = kept_content },
+	};
+
+	if (geteuid())
+		skip();
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		unlink(at("stale"));
+		print_message("stale %zu\n", i);
+		harness_cannot_restore(&cases[i]);
+	}
+	close(*(int *)harness_shared());
+}
+
 static void test_round_trips(void **state)
 {
 	static const struct harness_case cases[] = {
-		{ regular_setup, regular_check, {} },
-		{ pipe_setup, pipe_check, {} },
-		{ fifo_setup, fifo_check, {} },
-		{ events_setup, events_check, {} },
-		{ epoll_setup, epoll_check, {} },
-		{ owner_setup, owner_check, {} },
+		{ .setup = regular_setup, .check = regular_check },
+		{ .setup = pipe_setup, .check = pipe_check },
+		{ .setup = fifo_setup, .check = fifo_check },
+		{ .setup = events_setup, .check = events_check },
+		{ .setup = epoll_setup, .check = epoll_check },
+		{ .setup = owner_setup, .check = owner_check },
 	};
 
 	if (geteuid())
@@ -520,7 +612,9 @@ static int make_scratch(void **state)
 
 static int remove_scratch(void **state)
 {
-	static const char *const names[] = { "file", "one", "locked", "fifo", "link" };
+	static const char *const names[] = {
+		"file", "fifo", "kept", "link", "locked", "one", "stale",
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		unlink(at(names[i]));
@@ -537,6 +631,7 @@ int main(void)
 		cmocka_unit_test(test_build_id),
 		cmocka_unit_test(test_round_trips),
 		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_stale),
 	};
 
 	return cmocka_run_group_tests(tests, make_scratch, remove_scratch);

@@ -141,7 +141,8 @@ static int dump_tcp_state(const struct fd_info *info, InetSkEntry *isk)
 		/* Of a listener these two are the queue, and its limit. */
 		if (tcp.tcpi_unacked)
 			return dump_refuse(info, "has %u connections that nobody accepted yet; TCP "
-					   "connections are not covered: try again", tcp.tcpi_unacked);
+					   "connections are not covered: try again",
+					   tcp.tcpi_unacked);
 		isk->backlog = tcp.tcpi_sacked;
 		return 0;
 	}
@@ -216,17 +217,8 @@ static int dump_addresses(struct dump *d, const struct fd_info *info, InetSkEntr
 	return r < 0 ? r : dump_scope(d, info, &dst, isk);
 }
 
-/* Of a level that not every socket has: false when it is not there or as usual. */
-static bool differs(int fd, int fresh, int level, int name, int *value)
-{
-	int usual;
-
-	return sock_get_int(fd, level, name, value) >= 0 &&
-	       sock_get_int(fresh, level, name, &usual) >= 0 && *value != usual;
-}
-
-static void dump_ip_options(struct dump *d, const struct fd_info *info, int fresh,
-			    InetSkEntry *isk)
+static void dump_ip_options(struct dump *d, const struct fd_info *info,
+			    const struct sock_usual *usual, InetSkEntry *isk)
 {
 	IpOptsEntry *ip = arena_message(d->arena, IpOptsEntry, ip_opts_entry__init);
 	bool v6 = isk->family == AF_INET6;
@@ -243,46 +235,46 @@ static void dump_ip_options(struct dump *d, const struct fd_info *info, int fres
 	if (sock_get_int(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVPKTINFO : IP_PKTINFO,
 			 &value) >= 0 && value)
 		ip->has_pktinfo = ip->pktinfo = true;
-	if (differs(fd, fresh, IPPROTO_IP, IP_TOS, &value)) {
+	if (sock_differs(fd, usual, IPPROTO_IP, IP_TOS, &value)) {
 		ip->has_tos = true;
 		ip->tos = value;
 	}
-	if (differs(fd, fresh, IPPROTO_IP, IP_TTL, &value)) {
+	if (sock_differs(fd, usual, IPPROTO_IP, IP_TTL, &value)) {
 		ip->has_ttl = true;
 		ip->ttl = value;
 	}
 }
 
-static void dump_tcp_options(struct dump *d, const struct fd_info *info, int fresh,
-			     InetSkEntry *isk)
+static void dump_tcp_options(struct dump *d, const struct fd_info *info,
+			     const struct sock_usual *usual, InetSkEntry *isk)
 {
 	TcpOptsEntry *tcp = arena_message(d->arena, TcpOptsEntry, tcp_opts_entry__init);
 	int fd = info->local, value;
 
 	isk->tcp_opts = tcp;
-	if (differs(fd, fresh, IPPROTO_TCP, TCP_CORK, &value))
+	if (sock_differs(fd, usual, IPPROTO_TCP, TCP_CORK, &value))
 		tcp->has_cork = tcp->cork = true;
-	if (differs(fd, fresh, IPPROTO_TCP, TCP_NODELAY, &value))
+	if (sock_differs(fd, usual, IPPROTO_TCP, TCP_NODELAY, &value))
 		tcp->has_nodelay = tcp->nodelay = true;
-	tcp->has_keepcnt = differs(fd, fresh, IPPROTO_TCP, TCP_KEEPCNT, &value);
+	tcp->has_keepcnt = sock_differs(fd, usual, IPPROTO_TCP, TCP_KEEPCNT, &value);
 	tcp->keepcnt = value;
-	tcp->has_keepidle = differs(fd, fresh, IPPROTO_TCP, TCP_KEEPIDLE, &value);
+	tcp->has_keepidle = sock_differs(fd, usual, IPPROTO_TCP, TCP_KEEPIDLE, &value);
 	tcp->keepidle = value;
-	tcp->has_keepintvl = differs(fd, fresh, IPPROTO_TCP, TCP_KEEPINTVL, &value);
+	tcp->has_keepintvl = sock_differs(fd, usual, IPPROTO_TCP, TCP_KEEPINTVL, &value);
 	tcp->keepintvl = value;
 }
 
 static int dump_options(struct dump *d, const struct fd_info *info, InetSkEntry *isk)
 {
-	_cleanup_close_ int fresh = socket(isk->family, isk->type | SOCK_CLOEXEC, isk->proto);
+	const struct sock_usual *usual;
+	int r = sock_usual_get(d, isk->family, isk->type, isk->proto, &usual);
 
-	if (fresh < 0)
-		return log_errno(-errno, "pid %d fd %d: socket: cannot make one to compare with",
-				 info->task->pid, info->fd);
-	dump_ip_options(d, info, fresh, isk);
+	if (r < 0)
+		return r;
+	dump_ip_options(d, info, usual, isk);
 	if (isk->proto == IPPROTO_TCP)
-		dump_tcp_options(d, info, fresh, isk);
-	return sock_options_dump(d, info, fresh, &isk->opts);
+		dump_tcp_options(d, info, usual, isk);
+	return sock_options_dump(d, info, usual, &isk->opts);
 }
 
 static int inet_dump(struct dump *d, struct fd_info *info, FileEntry *entry)

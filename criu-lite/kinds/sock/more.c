@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Socket options that the image format has no field for.
+ * Socket options that are saved only when somebody set them.
  *
- * A dump compares each option of the table with that of a new socket and saves
- * those that differ, as bytes, in an extension of ours: readers that don't
- * know it restore the socket without them. What only tells of the past
+ * A dump compares each option of the table with that of a new socket, which is
+ * made once for each sort of socket. Most have no field in the image format:
+ * those that differ are saved, as bytes, in an extension of ours; readers that
+ * don't know it restore the socket without them. What only tells of the past
  * (SO_INCOMING_CPU, TCP_QUICKACK) is not here. An image may set nothing but
  * what is in the table.
  *
@@ -20,6 +21,7 @@
 #include "core/restore.h"
 #include "kinds/sock/sock.h"
 #include "util/arena.h"
+#include "util/cleanup.h"
 #include "util/log.h"
 #include "util/macro.h"
 
@@ -36,6 +38,7 @@
 static const struct {
 	uint16_t level, name;
 	const char *text;
+	bool has_field;			/* in the format: sock_differs() is asked for it */
 } more_table[] = {
 	{ SOL_SOCKET, 35, "SO_TIMESTAMPNS" },
 	{ SOL_SOCKET, 29, "SO_TIMESTAMP" },
@@ -58,6 +61,8 @@ static const struct {
 	{ SOL_SOCKET, 76, "SO_PASSPIDFD" },
 	{ SOL_SOCKET, 82, "SO_RCVPRIORITY" },
 	{ SOL_SOCKET, 83, "SO_PASSRIGHTS" },
+	{ IPPROTO_IP, 1, "IP_TOS", true },
+	{ IPPROTO_IP, 2, "IP_TTL", true },
 	{ IPPROTO_IP, 4, "IP_OPTIONS" },
 	{ IPPROTO_IP, 6, "IP_RECVOPTS" },
 	{ IPPROTO_IP, 7, "IP_RETOPTS" },
@@ -103,6 +108,11 @@ static const struct {
 	{ IPPROTO_IPV6, 75, "IPV6_TRANSPARENT" },
 	{ IPPROTO_IPV6, 76, "IPV6_UNICAST_IF" },
 	{ IPPROTO_IPV6, 77, "IPV6_RECVFRAGSIZE" },
+	{ LEVEL_TCP, 1, "TCP_NODELAY", true },
+	{ LEVEL_TCP, 3, "TCP_CORK", true },
+	{ LEVEL_TCP, 4, "TCP_KEEPIDLE", true },
+	{ LEVEL_TCP, 5, "TCP_KEEPINTVL", true },
+	{ LEVEL_TCP, 6, "TCP_KEEPCNT", true },
 	{ LEVEL_TCP, 2, "TCP_MAXSEG" },
 	{ LEVEL_TCP, 7, "TCP_SYNCNT" },
 	{ LEVEL_TCP, 8, "TCP_LINGER2" },
@@ -132,6 +142,15 @@ struct value {
 	socklen_t len;
 };
 
+/* The options of a new socket. Rows that it has not are left out. */
+struct sock_usual {
+	struct sock_usual *next;
+	int family, type, protocol;
+	size_t n;
+	size_t rows[ARRAY_SIZE(more_table)];
+	struct value values[ARRAY_SIZE(more_table)];
+};
+
 /* False: this socket or this kernel has no such option. */
 static bool read_value(int fd, size_t row, struct value *v)
 {
@@ -139,6 +158,67 @@ static bool read_value(int fd, size_t row, struct value *v)
 	v->len = sizeof(v->bytes);
 	return getsockopt(fd, more_table[row].level, more_table[row].name, v->bytes,
 			  &v->len) == 0 && v->len <= sizeof(v->bytes);
+}
+
+static int make_usual(struct dump *d, struct sock_usual *u)
+{
+	_cleanup_close_ int fd = socket(u->family, u->type | SOCK_CLOEXEC, u->protocol);
+
+	if (fd < 0)
+		return log_errno(-errno, "socket: cannot make one of family %d, type %d to "
+				 "compare with", u->family, u->type);
+	for (size_t i = 0; i < ARRAY_SIZE(more_table); i++) {
+		if (!read_value(fd, i, &u->values[u->n]))
+			continue;
+		u->rows[u->n++] = i;
+	}
+	u->next = d->usual_socks;
+	d->usual_socks = u;
+	return 0;
+}
+
+int sock_usual_get(struct dump *d, int family, int type, int protocol,
+		   const struct sock_usual **usual)
+{
+	struct sock_usual *u;
+
+	for (u = d->usual_socks; u; u = u->next) {
+		if (u->family == family && u->type == type && u->protocol == protocol) {
+			*usual = u;
+			return 0;
+		}
+	}
+	u = arena_new_object(d->arena, struct sock_usual);
+	u->family = family;
+	u->type = type;
+	u->protocol = protocol;
+	*usual = u;
+	return make_usual(d, u);
+}
+
+static bool differs(int fd, const struct sock_usual *usual, size_t i, struct value *now)
+{
+	return read_value(fd, usual->rows[i], now) &&
+	       (now->len != usual->values[i].len ||
+		memcmp(now->bytes, usual->values[i].bytes, now->len));
+}
+
+bool sock_differs(int fd, const struct sock_usual *usual, int level, int name, int *value)
+{
+	struct value now;
+
+	*value = 0;
+	for (size_t i = 0; i < usual->n; i++) {
+		size_t row = usual->rows[i];
+
+		if (more_table[row].level != level || more_table[row].name != name)
+			continue;
+		if (!differs(fd, usual, i, &now) || now.len != sizeof(*value))
+			return false;
+		memcpy(value, now.bytes, sizeof(*value));
+		return true;
+	}
+	return false;
 }
 
 static void add_value(struct dump *d, SkOptsEntry *opts, size_t row, const struct value *v)
@@ -152,24 +232,22 @@ static void add_value(struct dump *d, SkOptsEntry *opts, size_t row, const struc
 	opts->more[opts->n_more++] = e;
 }
 
-int sock_more_dump(struct dump *d, const struct fd_info *info, int fresh, SkOptsEntry *opts)
+void sock_more_dump(struct dump *d, const struct fd_info *info, const struct sock_usual *usual,
+		    SkOptsEntry *opts)
 {
-	opts->more = arena_new_array(d->arena, SkMoreEntry *, ARRAY_SIZE(more_table));
-	for (size_t i = 0; i < ARRAY_SIZE(more_table); i++) {
-		struct value now, usual;
+	struct value now;
 
-		if (!read_value(fresh, i, &usual) || !read_value(info->local, i, &now))
-			continue;
-		if (now.len != usual.len || memcmp(now.bytes, usual.bytes, now.len))
-			add_value(d, opts, i, &now);
-	}
-	return 0;
+	opts->more = arena_new_array(d->arena, SkMoreEntry *, usual->n);
+	for (size_t i = 0; i < usual->n; i++)
+		if (!more_table[usual->rows[i]].has_field && differs(info->local, usual, i, &now))
+			add_value(d, opts, usual->rows[i], &now);
 }
 
 static const char *find_text(const SkMoreEntry *e)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(more_table); i++)
-		if (more_table[i].level == e->level && more_table[i].name == e->name)
+		if (more_table[i].level == e->level && more_table[i].name == e->name &&
+		    !more_table[i].has_field)
 			return more_table[i].text;
 	return NULL;
 }

@@ -229,7 +229,8 @@ static int dump_fields(const struct fd_info *info, SkOptsEntry *opts)
 	return 0;
 }
 
-int sock_options_dump(struct dump *d, const struct fd_info *info, int fresh, SkOptsEntry **out)
+int sock_options_dump(struct dump *d, const struct fd_info *info,
+		      const struct sock_usual *usual, SkOptsEntry **out)
 {
 	SkOptsEntry *opts = arena_message(d->arena, SkOptsEntry, sk_opts_entry__init);
 	int r = dump_buffers(info, opts);
@@ -244,10 +245,9 @@ int sock_options_dump(struct dump *d, const struct fd_info *info, int fresh, SkO
 		r = dump_device(d, info, opts);
 	if (r >= 0)
 		r = dump_filter(d, info, opts);
-	if (r >= 0)
-		r = sock_more_dump(d, info, fresh, opts);
 	if (r < 0)
 		return r;
+	sock_more_dump(d, info, usual, opts);
 	if (info->st.st_uid || info->st.st_gid) {
 		opts->has_uid = opts->has_gid = true;
 		opts->uid = info->st.st_uid;

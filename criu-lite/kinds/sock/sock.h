@@ -17,6 +17,7 @@
 struct dump;
 struct fd_info;
 struct file;
+struct sock_usual;
 
 /* An int option. Returns 0 or -errno, not logged. */
 int sock_get_int(int fd, int level, int name, int *value);
@@ -25,16 +26,26 @@ int sock_get_int(int fd, int level, int name, int *value);
 int sock_family(const struct fd_info *info);
 
 /*
- * Refuses a socket of another network namespace than ours. Returns 0 or
- * -errno, logged.
+ * Refuses a socket of another network namespace than the dumper's. Returns 0
+ * or -errno, logged.
  */
 int sock_check_namespace(const struct fd_info *info);
 
+/* The options that a new socket of this sort has. Returns 0 or -errno, logged. */
+int sock_usual_get(struct dump *d, int family, int type, int protocol,
+		   const struct sock_usual **usual);
 /*
- * Saves the options of @info; @fresh is a new socket of its sort. Returns 0
- * or -errno, logged; -ENOTSUP: an option that can't be kept.
+ * Whether an int option of @fd, one of those in the table of
+ * kinds/sock/more.c, is not as usual; then it is *value.
  */
-int sock_options_dump(struct dump *d, const struct fd_info *info, int fresh, SkOptsEntry **opts);
+bool sock_differs(int fd, const struct sock_usual *usual, int level, int name, int *value);
+
+/*
+ * Saves the options of @info. Returns 0 or -errno, logged; -ENOTSUP: an option
+ * that can't be kept.
+ */
+int sock_options_dump(struct dump *d, const struct fd_info *info,
+		      const struct sock_usual *usual, SkOptsEntry **opts);
 
 /* Checks options of an image. Returns 0 or -errno, logged. */
 int sock_options_check(const struct file *file, const SkOptsEntry *opts);
@@ -53,7 +64,8 @@ int sock_set_int(const struct file *file, int fd, int level, int name, int value
  * The options that the format has no fields for (kinds/sock/more.c): as
  * sock_options_dump, _check and _restore.
  */
-int sock_more_dump(struct dump *d, const struct fd_info *info, int fresh, SkOptsEntry *opts);
+void sock_more_dump(struct dump *d, const struct fd_info *info, const struct sock_usual *usual,
+		    SkOptsEntry *opts);
 int sock_more_check(const struct file *file, const SkOptsEntry *opts);
 int sock_more_restore(const struct file *file, int fd, const SkOptsEntry *opts);
 

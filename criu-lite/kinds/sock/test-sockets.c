@@ -469,13 +469,66 @@ static void accepted_setup(void *shared)
 	REQUIRE(accept(0, NULL, NULL) == 2);
 }
 
+static void take_port(void *shared)
+{
+	const struct notes *notes = shared;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	const struct sockaddr_in a = {
+		.sin_family = AF_INET, .sin_port = htons(notes->port[0]),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+
+	assert_int_equal(bind(fd, (const struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	*(int *)shared = fd;
+}
+
+/* A server that is alive keeps its path. */
+static void take_path(void *shared)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	struct sockaddr_un a;
+	socklen_t len = unix_address(&a, PATH, sizeof(PATH));
+
+	assert_int_equal(unlink(PATH), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, len), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	*(int *)shared = fd;
+}
+
+static void put_file(void *shared)
+{
+	assert_int_equal(unlink(PATH), 0);
+	*(int *)shared = open(PATH, O_RDWR | O_CREAT, 0600);
+	assert_true(*(int *)shared >= 0);
+}
+
+static void test_taken(void **state)
+{
+	static const struct harness_case cases[] = {
+		{ .setup = tcp_setup, .between = take_port },
+		{ .setup = names_setup, .between = take_path },
+		{ .setup = names_setup, .between = put_file },
+	};
+
+	if (geteuid())
+		skip();
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		harness_cannot_restore(&cases[i]);
+		close(*(int *)harness_shared());
+	}
+	assert_int_equal(access(PATH, F_OK), 0);
+	unlink(PATH);
+	unlink("/tmp/" LOCAL);
+}
+
 static void test_round_trips(void **state)
 {
 	static const struct harness_case cases[] = {
-		{ tcp_setup, tcp_check, {} },
-		{ udp_setup, udp_check, {} },
-		{ pairs_setup, pairs_check, {} },
-		{ names_setup, names_check, {} },
+		{ .setup = tcp_setup, .check = tcp_check },
+		{ .setup = udp_setup, .check = udp_check },
+		{ .setup = pairs_setup, .check = pairs_check },
+		{ .setup = names_setup, .check = names_check },
 	};
 
 	if (geteuid())
@@ -507,6 +560,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trips),
 		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_taken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,6 +36,7 @@
 #include "image/writer.h"
 #include "images/sk-queue.pb-c.h"
 #include "kinds/sock/sock.h"
+#include "sys/syscall.h"
 #include "util/arena.h"
 #include "util/cleanup.h"
 #include "util/io.h"
@@ -190,6 +191,22 @@ static void peek_packets(int fd, int pipe, char *buf, bool ended)
 }
 
 /*
+ * Whoever waits for the end of the dumper waits for its descriptors to be
+ * closed, parasites first of all. And with a reader of the pipe left in
+ * ourselves we would wait for a dead dumper to read.
+ */
+static void close_all_but(unsigned int a, unsigned int b)
+{
+	unsigned int low = MIN(a, b), high = MAX(a, b);
+
+	if (low)
+		sys_close_range(0, low - 1, 0);
+	if (high - low > 1)
+		sys_close_range(low + 1, high - 1, 0);
+	sys_close_range(high + 1, ~0U, 0);
+}
+
+/*
  * In the child: nothing but SIGKILL to itself ends it before the offset is
  * back, and its own session keeps a signal to the dumper's group away.
  */
@@ -204,6 +221,7 @@ static void run_peeker(int fd, int pipe, char *buf, bool ended)
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
 	setsid();
+	close_all_but(fd, pipe);
 	/* Without a word of ours the dumper knows that it failed. */
 	if (getsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &before, &len) == 0 &&
 	    setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &first, sizeof(first)) == 0)

@@ -78,21 +78,12 @@ static int check_state(const struct fd_info *info, const struct sockdiag_sock *d
 	return 0;
 }
 
-static int dump_options(struct dump *d, const struct fd_info *info, UnixSkEntry *usk)
-{
-	_cleanup_close_ int fresh = socket(AF_UNIX, usk->type | SOCK_CLOEXEC, 0);
-
-	if (fresh < 0)
-		return log_errno(-errno, "pid %d fd %d: unix socket: cannot make one to compare "
-				 "with", info->task->pid, info->fd);
-	return sock_options_dump(d, info, fresh, &usk->opts);
-}
-
 static int unix_dump(struct dump *d, struct fd_info *info, FileEntry *entry)
 {
 	UnixSkEntry *usk = arena_message(d->arena, UnixSkEntry, unix_sk_entry__init);
 	struct unix_queue *queue = arena_new_object(d->arena, struct unix_queue);
 	const struct sockdiag_sock *diag;
+	const struct sock_usual *usual;
 	int r = sock_check_namespace(info);
 
 	if (r < 0)
@@ -115,7 +106,9 @@ static int unix_dump(struct dump *d, struct fd_info *info, FileEntry *entry)
 	usk->shutdown = diag->shutdown & 3;
 	r = unix_name_dump(d, info, usk);
 	if (r >= 0)
-		r = dump_options(d, info, usk);
+		r = sock_usual_get(d, AF_UNIX, usk->type, 0, &usual);
+	if (r >= 0)
+		r = sock_options_dump(d, info, usual, &usk->opts);
 	STAILQ_INIT(queue);
 	if (r >= 0 && usk->state != TCP_LISTEN)
 		r = unix_queue_read(d, info, usk->type, usk->shutdown & SK_SHUTDOWN__READ, queue);
@@ -236,7 +229,7 @@ struct unix_sock {
 	struct unix_sock *peer;
 	struct unix_queue queue;
 	struct unix_list *list;
-	size_t waits;			/* sockets that must connect to it before it connects */
+	size_t waits;			/* sockets that connect to it before it connects */
 };
 
 /* All of the images. */

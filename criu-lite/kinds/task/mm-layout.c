@@ -114,8 +114,8 @@ static int check_settings(const struct task *t, const struct parasite_misc *misc
 		return log_errno(-ENOTSUP, "pid %d: its memory denies write and exec (PR_SET_MDWE "
 				 "%d): not covered", t->pid, misc->mdwe);
 	if (misc->memory_merge)
-		return log_errno(-ENOTSUP, "pid %d: its memory is merged (PR_SET_MEMORY_MERGE): not "
-				 "covered", t->pid);
+		return log_errno(-ENOTSUP, "pid %d: its memory is merged (PR_SET_MEMORY_MERGE): "
+				 "not covered", t->pid);
 	if (misc->thp_disabled < 0 || misc->thp_disabled > 1)
 		return log_errno(-ENOTSUP, "pid %d: PR_SET_THP_DISABLE with flags (%d): not "
 				 "covered", t->pid, misc->thp_disabled);

@@ -20,10 +20,12 @@
 #include "core/restore.h"
 #include "inject/abi/restorer.h"
 #include "inject/arch/x86_64/sigframe.h"
+#include "inject/arch/x86_64/xstate.h"
 #include "inject/session.h"
 #include "inject/tracee.h"
 #include "kinds/task/kinds.h"
 #include "sys/proc_status.h"
+#include "util/arena.h"
 #include "util/cleanup.h"
 
 /* The lowest signal of a queue that is not blocked and has a handler; 0: none. */
@@ -63,6 +65,14 @@ static enum sigframe_signal next_signal(const struct task *t, const struct threa
 	       SIGFRAME_SIGNAL_HANDLED;
 }
 
+static const struct xstate_layout *probe_layout(struct arena *arena)
+{
+	struct xstate_layout *layout = arena_new_object(arena, struct xstate_layout);
+
+	xstate_layout_probe(layout);
+	return layout;
+}
+
 static int regs_dump_thread(struct dump *d, struct task *t, struct thread *th)
 {
 	const struct tracee *tracee = th->dump ? th->dump->tracee : NULL;
@@ -75,8 +85,10 @@ static int regs_dump_thread(struct dump *d, struct task *t, struct thread *th)
 	r = tracee_xstate(tracee, &xstate, &len);
 	if (r < 0)
 		return r;
-	r = sigframe_dump(d->arena, th->tid, &tracee->regs, next_signal(t, th), xstate, len,
-			  th->core);
+	if (!d->xstate)
+		d->xstate = probe_layout(d->arena);
+	r = sigframe_dump(d->arena, d->xstate, th->tid, &tracee->regs, next_signal(t, th), xstate,
+			  len, th->core);
 	if (r < 0)
 		return r;
 	th->core->thread_info->clear_tid_addr = th->dump->facts->clear_tid_addr;
@@ -85,8 +97,10 @@ static int regs_dump_thread(struct dump *d, struct task *t, struct thread *th)
 
 static int regs_check(struct restore *r, struct task *t)
 {
+	if (!r->xstate)
+		r->xstate = probe_layout(r->arena);
 	for (size_t i = 0; i < t->n_threads; i++) {
-		int ret = sigframe_check(t->threads[i].tid, t->threads[i].core);
+		int ret = sigframe_check(r->xstate, t->threads[i].tid, t->threads[i].core);
 
 		if (ret < 0)
 			return ret;
@@ -124,7 +138,7 @@ static int regs_plan_thread(struct restore *r, struct task *t, struct thread *th
 
 	if (!room)
 		return -ENOMEM;
-	args->sigframe = sigframe_build(th->core, mask_of(th), &sas, room);
+	args->sigframe = sigframe_build(r->xstate, th->core, mask_of(th), &sas, room);
 	args->clear_tid_addr = info->clear_tid_addr;
 	args->fs_base = info->gpregs->fs_base;
 	args->gs_base = info->gpregs->gs_base;

@@ -102,8 +102,8 @@ static int dump_queue(struct dump *d, const struct thread *th, bool shared,
 	queue->signals = arena_new_array(d->arena, SiginfoEntry *, n + N_SIGNALS);
 	for (size_t i = 0; i < n; i++) {
 		if (!has_action(infos[i].si_signo))
-			return log_errno(-EAGAIN, "thread %d: signal %d was sent to it this moment: "
-					 "dump again", th->tid, infos[i].si_signo);
+			return log_errno(-EAGAIN, "thread %d: signal %d was sent to it this "
+					 "moment: dump again", th->tid, infos[i].si_signo);
 		add_signal(d, queue, &infos[i]);
 	}
 	add_unqueued(d, queue, shared ? status->shared_pending : status->sig_pending);
@@ -143,8 +143,8 @@ static int check_queue(int tid, const SignalQueueEntry *queue)
 		siginfo_t info;
 
 		if (raw->len != sizeof(info))
-			return log_errno(-EINVAL, "core-%d: queued signal %zu: %zu bytes of siginfo, "
-					 "not %zu", tid, i, raw->len, sizeof(info));
+			return log_errno(-EINVAL, "core-%d: queued signal %zu: %zu bytes of "
+					 "siginfo, not %zu", tid, i, raw->len, sizeof(info));
 		memcpy(&info, raw->data, sizeof(info));
 		if (info.si_signo < 1 || info.si_signo > N_SIGNALS || !has_action(info.si_signo))
 			return log_errno(-EINVAL, "core-%d: queued signal %zu: signal %d", tid, i,

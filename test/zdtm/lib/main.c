@@ -182,6 +182,8 @@ int main(int argc, char **argv)
 		printf("SKIP: %s\n", reason);
 		return EXIT_SKIP;
 	}
+	/* What a shell or a harness left open is no state of the test. */
+	MUST(close_range(STDERR_FILENO + 1, ~0U, 0));
 	/* Before the fork: the signal may come at any time after "ready". */
 	sigemptyset(&term);
 	sigaddset(&term, SIGTERM);

@@ -27,6 +27,8 @@ class Mode:
     restore_options: tuple = ()
     # The test damages its own state: the verdict must be FAIL.
     spoil: bool = False
+    # The test may be killed with its memory: only wrong content is a failure.
+    may_die: bool = False
 
 
 # "step_NAME" of Job does a step; the steps are repeated --iterations times.
@@ -34,8 +36,14 @@ MODES = {
     "eager": Mode("dump, restore with all memory in place", ("dump", "restore")),
     "lazy": Mode("dump, restore with memory brought on first touch", ("dump", "restore"),
                  restore_options=("--lazy-pages",)),
+    "cut": Mode("criu-lite is killed in the middle of a restore: all of the tree is there, or none",
+                ("dump", *["cut"] * 5, "restore")),
+    "cut-lazy": Mode("the same with --lazy-pages", ("dump", *["cut"] * 5, "restore"),
+                     restore_options=("--lazy-pages",)),
     "killed": Mode("criu-lite is killed in the middle of a dump: the test must not notice",
                    ("time", *["kill"] * 10)),
+    "orphaned": Mode("the lazy-pages server is killed after the restore: no page may be wrong",
+                     ("dump", "orphan"), restore_options=("--lazy-pages",), may_die=True),
     "none": Mode("no checkpoint: the test itself must pass"),
     "running": Mode("dump --leave-running: the test must not notice", ("peek",)),
     "spoil": Mode("no checkpoint: the test damages its state and must fail", spoil=True),
@@ -54,6 +62,7 @@ class Job:
         self.facts = {}
         self.pid = 0
         self.pids = []
+        self.asked = False
         self.shell = None
         self.servers = set()
         self.statuses = {}
@@ -75,6 +84,9 @@ class Job:
                 raise Failure(f"{self.test.program} is not built")
             if "skip" in self.facts:
                 result.skipped = self.facts["skip"]
+            elif "terminal" in self.facts and "cut" in self.mode.steps:
+                result.skipped = "its restore is started from a terminal"
+            if result.skipped:
                 return result
             self.run_steps()
         except Failure as failure:
@@ -175,14 +187,73 @@ class Job:
             tool.decode(self.options.crit)
 
     def step_restore(self):
-        options = [*self.mode.restore_options, *self.facts.get("restore", "").split()]
-        pid = self.criu().restore(options)
+        options = self.restore_options()
+        tool = self.criu()
+        pid = tool.restore(options)
         if pid != self.pid:
             raise Failure(f"restored pid is {pid}, not {self.pid}")
+        if self.in_a_hurry():
+            self.ask()
         self.servers = self.others()
-        if "--lazy-pages" not in options and self.until_gone(self.servers):
-            raise Failure(f"restore left processes behind: {sorted(self.others())}")
-        self.compare()
+        if "--lazy-pages" not in options:
+            if self.until_gone(self.servers):
+                raise Failure(f"restore left processes behind: {sorted(self.others())}")
+        elif not os.path.exists(os.path.join(tool.images, "lazy-pages.log")):
+            raise Failure("restore --lazy-pages started no server")
+        if not self.asked:
+            self.compare()
+
+    def restore_options(self):
+        return [*self.mode.restore_options, *self.facts.get("restore", "").split()]
+
+    def step_cut(self):
+        """Kills restore early, later and too late; the tree that is there is killed as well."""
+        tool = self.criu()
+        args = tool.args("restore", "-d", *self.restore_options())
+        with open(os.path.join(tool.images, "restore.out.log"), "wb") as out:
+            child = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        time.sleep(random.uniform(0, 0.1))
+        child.kill()
+        code = child.wait()
+        if code not in (0, -signal.SIGKILL):
+            raise Failure(f"restore returned {code}", criu.error_lines(tool.images))
+        try:
+            if self.until_gone([self.pid], 1):
+                self.compare()
+        except Failure:
+            # Half a tree: on its way out, if on a busy machine.
+            if self.until_gone([self.pid]):
+                raise
+        for pid in self.tree():
+            process.signal_if_there(pid, signal.SIGKILL)
+        left = self.until_gone([self.pid]) or self.until_gone(self.others())
+        if left:
+            raise Failure(f"restore left processes behind: {sorted(left)}",
+                          criu.error_lines(tool.images))
+
+    def step_orphan(self):
+        """The server dies at some moment while the test needs it; its guardian stays."""
+        self.criu().restore(self.restore_options())
+        self.servers = self.others()
+        parents = process.parents()
+        victims = self.servers - {parents.get(server) for server in self.servers}
+        if random.random() < 0.5:
+            self.ask()
+            time.sleep(random.uniform(0, 0.01))
+        for pid in victims:
+            process.signal_if_there(pid, signal.SIGKILL)
+        if not self.asked:
+            self.ask()
+
+    def in_a_hurry(self):
+        """Tests of missing memory have to begin while it is missing: nothing is looked at before."""
+        return (self.test.name.startswith("lazy/") and "--lazy-pages" in self.mode.restore_options
+                and self.iteration == self.options.iterations)
+
+    def ask(self):
+        """Tells the test to check its state."""
+        self.asked = True
+        process.signal_if_there(self.pid, signal.SIGTERM)
 
     def step_peek(self):
         self.remember()
@@ -237,12 +308,12 @@ class Job:
             raise Failure(f"dump left processes behind: {sorted(self.others())}")
         self.compare()
 
-    def until_gone(self, pids):
+    def until_gone(self, pids, timeout=None):
         """Waits for all pids to be gone; returns those that are not."""
         def left():
             process.reap(self.statuses)
             return [pid for pid in pids if os.path.exists(f"/proc/{pid}")]
-        process.until(lambda: not left(), self.options.timeout)
+        process.until(lambda: not left(), self.options.timeout if timeout is None else timeout)
         return left()
 
     def finish_servers(self):
@@ -259,12 +330,20 @@ class Job:
         self.servers = set()
 
     def verdict(self):
-        os.kill(self.pid, signal.SIGTERM)
+        if not self.asked:
+            self.ask()
         if self.until_gone([self.pid]):
             raise Failure("the test does not finish")
         with open(self.out, encoding="utf-8", errors="replace") as file:
             lines = file.read().splitlines()
         failures = [line for line in lines if line.startswith("FAIL")]
+        if self.mode.may_die:
+            # A task that misses another one fails too; but only memory is at stake here.
+            failures = [line for line in failures if line.startswith("FAIL: pattern.c")]
+            left = self.until_gone(self.others())
+            if failures or left:
+                raise Failure(failures[0] if failures else f"not gone: {sorted(left)}")
+            return
         if self.mode.spoil:
             if not failures:
                 raise Failure("the test passes with its state spoilt")

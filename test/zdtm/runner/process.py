@@ -70,15 +70,19 @@ def until(condition, timeout):
         time.sleep(POLL)
 
 
+def signal_if_there(pid, sig):
+    try:
+        os.kill(pid, sig)
+    except ProcessLookupError:
+        pass
+
+
 def kill_tree(root):
     """Kills root and all below it. Stopped first, so that nothing is forked meanwhile."""
     victims = [root, *descendants(root)]
     for sig in (signal.SIGSTOP, signal.SIGKILL):
         for pid in victims:
-            try:
-                os.kill(pid, sig)
-            except ProcessLookupError:
-                pass
+            signal_if_there(pid, sig)
 
 
 def kill_orphans():
@@ -98,9 +102,6 @@ def kill_descendants(statuses):
         reap(statuses)
         left = descendants(me)
         for pid in left:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+            signal_if_there(pid, signal.SIGKILL)
         return not left
     until(kill, 5)

@@ -191,9 +191,9 @@ static int check_segments(const char *what, int tid, uint64_t cs, uint64_t ss, u
 	return 0;
 }
 
-int sigframe_dump(struct arena *arena, int tid, const struct user_regs_struct *regs,
-		  enum sigframe_signal next, const void *xstate, size_t xstate_len,
-		  CoreEntry *core)
+int sigframe_dump(struct arena *arena, const struct xstate_layout *layout, int tid,
+		  const struct user_regs_struct *regs, enum sigframe_signal next,
+		  const void *xstate, size_t xstate_len, CoreEntry *core)
 {
 	ThreadInfoX86 *info = arena_message(arena, ThreadInfoX86, thread_info_x86__init);
 	struct user_regs_struct r = *regs;
@@ -207,10 +207,10 @@ int sigframe_dump(struct arena *arena, int tid, const struct user_regs_struct *r
 	add_tls(arena, info);
 	core->mtype = CORE_ENTRY__MARCH__X86_64;
 	core->thread_info = info;
-	return xstate_read(arena, tid, xstate, xstate_len, &info->fpregs);
+	return xstate_read(arena, layout, tid, xstate, xstate_len, &info->fpregs);
 }
 
-int sigframe_check(int tid, const CoreEntry *core)
+int sigframe_check(const struct xstate_layout *layout, int tid, const CoreEntry *core)
 {
 	const ThreadInfoX86 *info = core->thread_info;
 	const UserX86RegsEntry *r = info->gpregs;
@@ -225,7 +225,7 @@ int sigframe_check(int tid, const CoreEntry *core)
 		if (!info->tls[i]->seg_not_present)
 			return log_errno(-ENOTSUP, "core-%d: GDT entry %u is in use: not covered",
 					 tid, info->tls[i]->entry_number);
-	return xstate_check(tid, info->fpregs);
+	return xstate_check(layout, tid, info->fpregs);
 }
 
 static void fill_registers(struct frame *f, const UserX86RegsEntry *r)
@@ -252,10 +252,11 @@ static void fill_registers(struct frame *f, const UserX86RegsEntry *r)
 	f->ss = r->ss;
 }
 
-uint64_t sigframe_build(const CoreEntry *core, uint64_t mask, const stack_t *sas, void *room)
+uint64_t sigframe_build(const struct xstate_layout *layout, const CoreEntry *core, uint64_t mask,
+			const stack_t *sas, void *room)
 {
 	uintptr_t area = ALIGN_UP((uintptr_t)room, 64);
-	size_t len = xstate_write(core->thread_info->fpregs, (void *)area);
+	size_t len = xstate_write(layout, core->thread_info->fpregs, (void *)area);
 	/* The kernel looks at the eight bytes before it too: a return address. */
 	struct frame *f = (void *)ALIGN_UP(area + len + 8, 16);
 

@@ -14,6 +14,7 @@
 #include "images/core.pb-c.h"
 
 struct arena;
+struct xstate_layout;			/* inject/arch/x86_64/xstate.h */
 
 /* What sigframe_build() needs, whatever the alignment. */
 #define SIGFRAME_ROOM 4096
@@ -31,15 +32,15 @@ enum sigframe_signal {
  * state @xstate of @xstate_len bytes, and no TLS slots in the GDT.
  * clear_tid_addr is the caller's. Returns 0 or -ENOTSUP, logged with @tid.
  */
-int sigframe_dump(struct arena *arena, int tid, const struct user_regs_struct *regs,
-		  enum sigframe_signal next, const void *xstate, size_t xstate_len,
-		  CoreEntry *core);
+int sigframe_dump(struct arena *arena, const struct xstate_layout *layout, int tid,
+		  const struct user_regs_struct *regs, enum sigframe_signal next,
+		  const void *xstate, size_t xstate_len, CoreEntry *core);
 
 /*
  * Whether this host can continue the thread. Returns 0, -EINVAL (damaged) or
  * -ENOTSUP (of another kind of program or processor); logged with @tid.
  */
-int sigframe_check(int tid, const CoreEntry *core);
+int sigframe_check(const struct xstate_layout *layout, int tid, const CoreEntry *core);
 
 /*
  * Builds the frame at @room (SIGFRAME_ROOM zeroed bytes, at their final
@@ -47,6 +48,7 @@ int sigframe_check(int tid, const CoreEntry *core);
  * alternate signal stack, which the frame brings along. Returns the address that rsp
  * must have for rt_sigreturn. sigframe_check() agreed before.
  */
-uint64_t sigframe_build(const CoreEntry *core, uint64_t mask, const stack_t *sas, void *room);
+uint64_t sigframe_build(const struct xstate_layout *layout, const CoreEntry *core, uint64_t mask,
+			const stack_t *sas, void *room);
 
 #endif

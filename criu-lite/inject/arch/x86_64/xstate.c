@@ -10,8 +10,8 @@
  * offsets understand it. One that is in use and has no place here is refused:
  * a thread that lost the upper halves of its registers computes nonsense.
  *
- * Every CPUID instruction costs a virtual machine some microseconds, while the
- * victim stands still: only what is needed is asked.
+ * Every CPUID instruction can cost a virtual machine 100 us: the C library has
+ * asked some already, and the rest is asked once.
  */
 #include "inject/arch/x86_64/xstate.h"
 
@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/platform/x86.h>
 
 #include "util/arena.h"
 #include "util/log.h"
@@ -100,27 +101,34 @@ static void **array_of(const struct component *c, const UserX86XsaveEntry *x)
 	return (void **)((char *)x + c->array_at);
 }
 
-/* XCR0: what the processor saves and the kernel allows; 0: no XSAVE here. */
-static uint64_t host_features(void)
+static uint64_t read_xcr0(void)
 {
-	uint32_t eax, ebx, ecx, edx;
+	uint32_t low, high;
 
-	if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !(ecx & bit_OSXSAVE))
-		return 0;
-	__asm__ volatile("xgetbv" : "=a"(eax), "=d"(edx) : "c"(0));
-	return (uint64_t)edx << 32 | eax;
+	__asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+	return (uint64_t)high << 32 | low;
 }
 
-/* Where the component lies. Returns false when it has another size than we know. */
-static bool find_offset(const struct component *c, size_t *offset)
+/* One that has another size than we know stays without an offset. */
+static void probe_component(const struct component *c, struct xstate_layout *layout)
 {
-	uint32_t size, at, ecx, edx;
+	uint32_t size, offset, ecx, edx;
 
-	if (!__get_cpuid_count(0xd, c->bit, &size, &at, &ecx, &edx))
-		return false;
-	*offset = at;
-	return size == component_size(c) && at >= XSTATE_MIN_SIZE &&
-	       at + size <= XSTATE_ROOM - sizeof(uint32_t);
+	__cpuid_count(0xd, c->bit, size, offset, ecx, edx);
+	if (size == component_size(c) && offset >= XSTATE_MIN_SIZE &&
+	    offset + size <= XSTATE_ROOM - sizeof(uint32_t))
+		layout->offset[c->bit] = offset;
+}
+
+void xstate_layout_probe(struct xstate_layout *layout)
+{
+	*layout = (struct xstate_layout){};
+	if (!CPU_FEATURE_PRESENT(OSXSAVE))
+		return;
+	layout->features = read_xcr0();
+	for (size_t i = 0; i < ARRAY_SIZE(component_table); i++)
+		if (layout->features >> component_table[i].bit & 1)
+			probe_component(&component_table[i], layout);
 }
 
 static void read_legacy(struct arena *arena, const struct fxsave *fx, UserX86FpregsEntry *fp)
@@ -140,13 +148,13 @@ static void read_legacy(struct arena *arena, const struct fxsave *fx, UserX86Fpr
 }
 
 /* Every component that the processor has gets its array; one that is not in use is zero. */
-static int read_component(struct arena *arena, int tid, const struct component *c,
+static int read_component(struct arena *arena, size_t offset, int tid, const struct component *c,
 			  const void *area, size_t len, UserX86XsaveEntry *x)
 {
 	bool in_use = x->xstate_bv >> c->bit & 1;
-	size_t offset, size = component_size(c);
+	size_t size = component_size(c);
 
-	if (!find_offset(c, &offset) || offset + size > len) {
+	if (!offset || offset + size > len) {
 		if (!in_use)
 			return 0;
 		return log_errno(-ENOTSUP, "thread %d: %s: this processor keeps them in a form "
@@ -158,30 +166,28 @@ static int read_component(struct arena *arena, int tid, const struct component *
 	return 0;
 }
 
-static int read_extended(struct arena *arena, int tid, const struct fxsave *fx, size_t len,
-			 UserX86XsaveEntry *x)
+static int read_extended(struct arena *arena, const struct xstate_layout *layout, int tid,
+			 const struct fxsave *fx, size_t len, UserX86XsaveEntry *x)
 {
-	uint64_t host = host_features();
-
 	x->xstate_bv = fx->xstate_bv;
 	for (int bit = 0; bit < 64; bit++) {
 		const struct component *c = find_component(bit);
 		int r;
 
-		if (XFEATURE_LEGACY >> bit & 1 || !((host | x->xstate_bv) >> bit & 1))
+		if (XFEATURE_LEGACY >> bit & 1 || !((layout->features | x->xstate_bv) >> bit & 1))
 			continue;
 		if (!c && x->xstate_bv >> bit & 1)
 			return log_errno(-ENOTSUP, "thread %d: processor state component %d is in "
 					 "use: not covered", tid, bit);
-		r = c ? read_component(arena, tid, c, fx, len, x) : 0;
+		r = c ? read_component(arena, layout->offset[bit], tid, c, fx, len, x) : 0;
 		if (r < 0)
 			return r;
 	}
 	return 0;
 }
 
-int xstate_read(struct arena *arena, int tid, const void *area, size_t len,
-		UserX86FpregsEntry **out)
+int xstate_read(struct arena *arena, const struct xstate_layout *layout, int tid,
+		const void *area, size_t len, UserX86FpregsEntry **out)
 {
 	UserX86FpregsEntry *fp = arena_message(arena, UserX86FpregsEntry,
 					       user_x86_fpregs_entry__init);
@@ -193,7 +199,7 @@ int xstate_read(struct arena *arena, int tid, const void *area, size_t len,
 	if (len < XSTATE_MIN_SIZE)
 		return 0;
 	fp->xsave = arena_message(arena, UserX86XsaveEntry, user_x86_xsave_entry__init);
-	return read_extended(arena, tid, area, len, fp->xsave);
+	return read_extended(arena, layout, tid, area, len, fp->xsave);
 }
 
 /* A reserved bit of MXCSR would make the processor fault on loading it. */
@@ -205,10 +211,10 @@ static uint32_t host_mxcsr_mask(void)
 	return fx.mxcsr_mask ? fx.mxcsr_mask : 0xffbf;
 }
 
-static int check_component(int tid, const UserX86XsaveEntry *x, uint64_t host, int bit)
+static int check_component(const struct xstate_layout *layout, int tid,
+			   const UserX86XsaveEntry *x, int bit)
 {
 	const struct component *c = find_component(bit);
-	size_t offset;
 
 	if (!c)
 		return log_errno(-ENOTSUP, "core-%d: processor state component %d is not known",
@@ -216,16 +222,14 @@ static int check_component(int tid, const UserX86XsaveEntry *x, uint64_t host, i
 	if (*count_of(c, x) < c->words)
 		return log_errno(-EINVAL, "core-%d: %s: %zu of %zu words", tid, c->name,
 				 *count_of(c, x), c->words);
-	if (!(host >> bit & 1) || !find_offset(c, &offset))
+	if (!layout->offset[bit])
 		return log_errno(-ENOTSUP, "core-%d: %s are in use: this processor has none: "
 				 "restore on one that has them", tid, c->name);
 	return 0;
 }
 
-int xstate_check(int tid, const UserX86FpregsEntry *fp)
+int xstate_check(const struct xstate_layout *layout, int tid, const UserX86FpregsEntry *fp)
 {
-	uint64_t host;
-
 	if (fp->n_st_space < ST_WORDS || fp->n_xmm_space < XMM_WORDS)
 		return log_errno(-EINVAL, "core-%d: x87 or XMM registers are missing", tid);
 	if (fp->cwd > UINT16_MAX || fp->swd > UINT16_MAX || fp->twd > UINT8_MAX ||
@@ -239,13 +243,12 @@ int xstate_check(int tid, const UserX86FpregsEntry *fp)
 	if (fp->xsave->cet && fp->xsave->cet->cet)
 		return log_errno(-ENOTSUP, "core-%d: the thread has a shadow stack: not covered",
 				 tid);
-	host = host_features();
 	for (int bit = 0; bit < 64; bit++) {
 		int r;
 
 		if (XFEATURE_LEGACY >> bit & 1 || !(fp->xsave->xstate_bv >> bit & 1))
 			continue;
-		r = check_component(tid, fp->xsave, host, bit);
+		r = check_component(layout, tid, fp->xsave, bit);
 		if (r < 0)
 			return r;
 	}
@@ -267,15 +270,17 @@ static void write_legacy(const UserX86FpregsEntry *fp, struct fxsave *fx)
 }
 
 /* Returns the end of what was written. What is not in use stays zero: initial. */
-static size_t write_components(const UserX86XsaveEntry *x, struct fxsave *fx)
+static size_t write_components(const struct xstate_layout *layout, const UserX86XsaveEntry *x,
+			       struct fxsave *fx)
 {
-	size_t end = XSTATE_MIN_SIZE, offset;
+	size_t end = XSTATE_MIN_SIZE;
 
 	fx->xstate_bv = x->xstate_bv;
 	for (size_t i = 0; i < ARRAY_SIZE(component_table); i++) {
 		const struct component *c = &component_table[i];
+		size_t offset = layout->offset[c->bit];
 
-		if (!(x->xstate_bv >> c->bit & 1) || !find_offset(c, &offset))
+		if (!(x->xstate_bv >> c->bit & 1))
 			continue;
 		memcpy((char *)fx + offset, *array_of(c, x), component_size(c));
 		end = MAX(end, offset + component_size(c));
@@ -283,23 +288,34 @@ static size_t write_components(const UserX86XsaveEntry *x, struct fxsave *fx)
 	return end;
 }
 
-size_t xstate_write(const UserX86FpregsEntry *fp, void *area)
+static uint64_t known_features(const struct xstate_layout *layout)
+{
+	uint64_t known = 0;
+
+	for (int bit = 0; bit < XSTATE_COMPONENTS; bit++)
+		if (layout->offset[bit])
+			known |= 1ULL << bit;
+	return known;
+}
+
+size_t xstate_write(const struct xstate_layout *layout, const UserX86FpregsEntry *fp,
+		    void *area)
 {
 	struct fxsave *fx = area;
 	size_t end = XSTATE_MIN_SIZE;
 	const uint32_t magic2 = MAGIC2;
 
 	write_legacy(fp, fx);
-	if (!host_features())
+	if (!layout->features)
 		return XSTATE_LEGACY_SIZE;
 	if (fp->xsave)
-		end = write_components(fp->xsave, fx);
+		end = write_components(layout, fp->xsave, fx);
 	else
 		fx->xstate_bv = XFEATURE_LEGACY;
 	fx->magic1 = MAGIC1;
 	fx->extended_size = end + sizeof(magic2);
-	/* The kernel gives all others their initial state. */
-	fx->xfeatures = fx->xstate_bv | XFEATURE_LEGACY;
+	/* What is not in use becomes what the processor calls initial, not what the kernel does. */
+	fx->xfeatures = XFEATURE_LEGACY | known_features(layout);
 	fx->xstate_size = end;
 	memcpy((char *)area + end, &magic2, sizeof(magic2));
 	return end + sizeof(magic2);
