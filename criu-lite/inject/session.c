@@ -301,7 +301,8 @@ static int remove_guest(struct parasite *p)
 	struct user_regs_struct regs;
 	int r;
 
-	if (g->state == TRACEE_FREE)
+	/* Not made, or it has left by itself. */
+	if (g->state == TRACEE_FREE || g->exited)
 		return 0;
 	r = stop_interrupt(g);
 	if (r >= 0)

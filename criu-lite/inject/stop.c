@@ -13,7 +13,6 @@
 
 #include <elf.h>
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,10 +26,8 @@
 
 enum {
 	SYSCALL_STOP = SIGTRAP | 0x80,	/* with PTRACE_O_TRACESYSGOOD */
-	SPINS = 64,			/* looks before the first sleep: stops take microseconds */
-	SLEEP_MIN_NS = 20 * 1000,
-	SLEEP_MAX_NS = 2 * 1000 * 1000,
-	COLLECT_TRIES = 250,
+	LOOK_NS = 1000 * 1000,		/* looks when no SIGCHLD comes */
+	COLLECT_TRIES = 500,
 };
 
 static const int64_t wait_limit_ns = 10LL * 1000 * 1000 * 1000;
@@ -184,30 +181,30 @@ static int64_t now_ns(void)
 	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
 }
 
-/* A stop or the end: 0 and *@info; -ESRCH, -ETIMEDOUT. */
+/*
+ * Waits until @t has stopped or ended: 0 and *@info; -ESRCH, -ETIMEDOUT. Its
+ * stops send us SIGCHLD, which is waited for because that can be limited in
+ * time, unlike waitid(). That a SIGCHLD may go to another, or not be sent at
+ * all (SIG_IGN), costs time only.
+ */
 static int await(struct tracee *t, siginfo_t *info)
 {
-	struct timespec pause = { .tv_nsec = SLEEP_MIN_NS };
-	int64_t deadline = 0;
+	const struct timespec a_while = { .tv_nsec = LOOK_NS };
+	int64_t deadline = now_ns() + wait_limit_ns;
+	sigset_t sigchld, old;
+	int r;
 
-	for (int i = 0;; i++) {
-		int r = look(t, info);
-
-		if (r != 0)
-			return r < 0 ? r : 0;
-		if (i < SPINS) {
-			sched_yield();
-			continue;
-		}
-		if (!deadline)
-			deadline = now_ns() + wait_limit_ns;
-		if (now_ns() > deadline)
-			return log_errno(-ETIMEDOUT, "thread %d does not stop: it waits in the "
-					 "kernel where no signal reaches it", t->tid);
-		nanosleep(&pause, NULL);
-		if (pause.tv_nsec < SLEEP_MAX_NS)
-			pause.tv_nsec *= 2;
-	}
+	sigemptyset(&sigchld);
+	sigaddset(&sigchld, SIGCHLD);
+	if (sigprocmask(SIG_BLOCK, &sigchld, &old) < 0)
+		return log_errno(-errno, "cannot block SIGCHLD");
+	while ((r = look(t, info)) == 0 && now_ns() < deadline)
+		sigtimedwait(&sigchld, NULL, &a_while);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	if (r == 0)
+		return log_errno(-ETIMEDOUT, "thread %d does not stop: it waits in the kernel "
+				 "where no signal reaches it", t->tid);
+	return r < 0 ? r : 0;
 }
 
 int stop_wait(struct tracee *t, enum stop_run how, enum stop_kind want, pid_t *child)
@@ -255,7 +252,7 @@ int stop_interrupt(struct tracee *t)
 
 void stop_collect(struct tracee *t)
 {
-	const struct timespec pause = { .tv_nsec = SLEEP_MAX_NS };
+	const struct timespec pause = { .tv_nsec = LOOK_NS };
 	siginfo_t info;
 
 	for (int i = 0; !t->collected && i < COLLECT_TRIES; i++) {

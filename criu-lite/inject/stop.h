@@ -31,8 +31,8 @@ enum stop_run {
 
 /*
  * Waits for a stop of kind @want; what else comes is passed by: a signal is
- * delivered, another stop is left. a STOP_CLONE is left with its child in
- * *@child, when not NULL. 10 s, then -ETIMEDOUT.
+ * delivered, another stop is left. The child of a STOP_CLONE that is left goes
+ * into *@child, when not NULL. 10 s, then -ETIMEDOUT.
  */
 int stop_wait(struct tracee *t, enum stop_run how, enum stop_kind want, pid_t *child);
 /* Lets the stopped thread run, and waits as above. */

@@ -19,13 +19,26 @@
 
 #include <cmocka.h>
 
+#include "inject/pad.h"
 #include "inject/session.h"
 #include "inject/test-freeze.h"
 #include "inject/test-victim.h"
 #include "inject/tracee.h"
+#include "sys/proc.h"
 #include "sys/proc_maps.h"
 #include "sys/proc_stat.h"
 #include "util/macro.h"
+
+/* Nothing of ours is left behind the vdso. */
+static void assert_no_pad(pid_t pid)
+{
+	struct pad_area areas[PAD_STALE_MAX];
+	int mem_fd = proc_open(pid, O_RDONLY, "mem");
+
+	assert_true(mem_fd >= 0);
+	assert_int_equal(pad_stale(pid, mem_fd, areas), 0);
+	close(mem_fd);
+}
 
 static void check_rounds(const victim_work *work, int n, unsigned int flags, int rounds)
 {
@@ -38,6 +51,7 @@ static void check_rounds(const victim_work *work, int n, unsigned int flags, int
 			victim_check(&v);
 		usleep(i % 7 * 300);
 	}
+	assert_no_pad(v.pid);
 	victim_check(&v);
 	victim_end(&v);
 }
@@ -235,6 +249,7 @@ static void check_limit(int resource, rlim_t value, unsigned int flags, int err)
 		assert_int_equal(prlimit(v.pid, resource, &limit, NULL), 0);
 	assert_int_equal(parasite_inject(&f.threads[0], &p), err);
 	thaw(&f);
+	assert_no_pad(v.pid);
 	victim_check(&v);
 	victim_end(&v);
 }

@@ -26,7 +26,7 @@
 /* Stages that the whole tree passes together, each opened by the coordinator. */
 enum restore_stage {
 	RESTORE_STAGE_FORK,	/* all tasks exist */
-	/* State is applied; from here descriptor tables, which tasks may share, are put together. */
+	/* state is applied: only now are descriptor tables, maybe shared, put together */
 	RESTORE_STAGE_STATE,
 	RESTORE_STAGE_FILES,	/* all descriptors are in place */
 	RESTORE_STAGE_MEMORY,	/* memory and threads are there; uffds are armed */

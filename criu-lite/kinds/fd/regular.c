@@ -178,8 +178,9 @@ static int regular_dump(struct dump *d, struct fd_info *info, FileEntry *entry)
 
 	if (r < 0)
 		return r;
-	if (S_ISCHR(info->st.st_mode) && info->flags & O_ASYNC)
-		return dump_refuse(info, "O_ASYNC is not covered for this device");
+	/* Only open() can set it here, without any effect. A FIFO's path may have it. */
+	if (info->fd >= 0 && info->flags & O_ASYNC)
+		return dump_refuse(info, "O_ASYNC is not covered for this type of file");
 	reg->id = entry->id;
 	reg->flags = info->flags;
 	reg->pos = info->flags & O_PATH ? 0 : info->pos;

@@ -29,8 +29,8 @@ static int ready_fd = -1;
 pid_t zdtm_fork(void (*fn)(void *), void *arg)
 {
 	int ends[2];
+	char byte, end;
 	ssize_t n;
-	char byte;
 	pid_t pid;
 
 	MUST(pipe2(ends, O_CLOEXEC));
@@ -45,8 +45,10 @@ pid_t zdtm_fork(void (*fn)(void *), void *arg)
 	}
 	close(ends[1]);
 	n = MUST(read(ends[0], &byte, 1));
-	close(ends[0]);
 	CHECK(n == 1, "child %d ended before it was ready", pid);
+	/* End of file: from now on the pipe is not in the child's table either. */
+	CHECK(!MUST(read(ends[0], &end, 1)), "child %d is ready twice", pid);
+	close(ends[0]);
 	/* In there the signal mask is another one: what /proc shows must not change later. */
 	if (byte == READY_TO_WAIT)
 		zdtm_until_in_syscall(pid, SYS_rt_sigtimedwait);

@@ -112,6 +112,8 @@ class Job:
         for self.iteration in range(1, self.options.iterations + 1):
             for step in self.steps():
                 getattr(self, f"step_{step}")()
+            if self.mode.may_die:
+                break
             if self.iteration < self.options.iterations:
                 self.finish_servers()
         self.verdict()
@@ -246,7 +248,7 @@ class Job:
             self.ask()
 
     def in_a_hurry(self):
-        """Tests of missing memory have to begin while it is missing: nothing is looked at before."""
+        """Tests of missing memory begin while it is missing: nothing is looked at before."""
         return (self.test.name.startswith("lazy/") and "--lazy-pages" in self.mode.restore_options
                 and self.iteration == self.options.iterations)
 

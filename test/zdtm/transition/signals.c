@@ -57,7 +57,10 @@ static void child(void *arg)
 static void setup(void *arg)
 {
 	struct state *s = arg;
-	struct sigaction action = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART };
+	struct sigaction action = {
+		.sa_sigaction = on_signal,
+		.sa_flags = SA_SIGINFO | SA_RESTART,
+	};
 
 	s->shared = map_anon(PAGE, MAP_SHARED);
 	shared = s->shared;
