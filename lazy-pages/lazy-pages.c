@@ -47,6 +47,16 @@ static int guardian_ready(struct server *server, struct watch *watch, uint32_t e
 	return 0;
 }
 
+static int starter_ready(struct server *server, struct watch *watch, uint32_t events)
+{
+	if (!server->greeted)
+		return log_errno(-ECONNABORTED, "lazy-pages: the restore that started the server "
+				 "ended before it connected");
+	server_unwatch(server, watch);
+	close(take_fd(&watch->fd));
+	return 0;
+}
+
 static int watch_signals(struct server *server)
 {
 	sigset_t set;
@@ -72,6 +82,8 @@ static int serve(void *arg, int guardian)
 	err = server_watch(server, &server->guardian);
 	if (!err)
 		err = watch_signals(server);
+	if (!err && server->starter.fd >= 0)
+		err = server_watch(server, &server->starter);
 	if (!err)
 		err = loop_run(server);
 	stats_log(&server->stats);
@@ -122,6 +134,7 @@ int lazy_pages_run(const struct lazy_options *opts)
 		.fill = &fill_uffd_ops, .epoll = epoll, .workdir_fd = work,
 		.guardian_pid = getpid(),
 		.listener.fd = -1, .session.fd = -1, .signals.fd = -1, .guardian.fd = -1,
+		.starter = { .fd = opts->starter_fd, .ready = starter_ready },
 		.spaces = TAILQ_HEAD_INITIALIZER(server.spaces),
 		.segments = TAILQ_HEAD_INITIALIZER(server.segments),
 		.demand_only = opts->background == LAZY_NONE, .chunk = SERVE_CHUNK_MIN,

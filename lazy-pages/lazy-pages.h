@@ -20,6 +20,11 @@ struct lazy_options {
 	 * connect; -1: none.
 	 */
 	int status_fd;
+	/*
+	 * Hangs up when the process ends that started this server for itself;
+	 * if it has not connected by then, nobody will. -1: the user started it.
+	 */
+	int starter_fd;
 	enum lazy_background background;
 };
 

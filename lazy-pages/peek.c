@@ -71,9 +71,9 @@ static enum peek_verdict parse_syscall(const char *text, uint64_t *start, uint64
 	int64_t nr;
 	uint64_t sp, pc;
 
-	/* Not asleep: no sender of an event. */
+	/* Maybe a sender that is about to fall asleep: its event is there already. */
 	if (!strncmp(text, "running", 7))
-		return PEEK_OTHER;
+		return PEEK_UNKNOWN;
 	if (sscanf(text, "%" SCNd64 " %" SCNx64 " %" SCNx64, &nr, start, len) != 3)
 		return PEEK_UNKNOWN;
 	if (nr == __NR_madvise)

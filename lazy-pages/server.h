@@ -93,6 +93,7 @@ struct server {
 	struct watch session;		/* restore */
 	struct watch signals;
 	struct watch guardian;		/* its pidfd */
+	struct watch starter;		/* who started us, if it was no user */
 	struct lazy_space_list spaces;
 	struct lazy_segment_list segments;
 	int *pidfds;			/* of all tasks; open to the end: the guardian needs them */

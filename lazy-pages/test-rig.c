@@ -147,7 +147,8 @@ void rig_commit(struct rig *rig)
 
 void rig_start(struct rig *rig, enum lazy_background background)
 {
-	struct lazy_options opts = { .images_dir = rig->dir, .background = background };
+	struct lazy_options opts = { .images_dir = rig->dir, .background = background,
+				     .starter_fd = -1 };
 	int status[2];
 	char byte = 1;
 

@@ -329,11 +329,12 @@ static void collect_dead_threads(struct task *t)
 			;
 }
 
+/* From the end, as they were stopped: see stop_threads(). */
 static int detach_threads(struct task *t)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < t->n_threads; i++) {
+	for (size_t i = t->n_threads; i-- > 0;) {
 		int one = t->threads[i].dump ? tracee_detach(t->threads[i].dump->tracee) : 0;
 
 		r = r < 0 ? r : one;

@@ -41,6 +41,7 @@ int lazy_serve(const struct options *opts)
 		.images_dir = opts->images_dir,
 		.work_dir = opts->work_dir,
 		.status_fd = opts->status_fd,
+		.starter_fd = -1,
 	};
 	int r = pidfile_write(opts, getpid());
 
@@ -51,12 +52,13 @@ int lazy_serve(const struct options *opts)
 
 /* In the new server: nothing of the restore's own is kept. Never returns. */
 __attribute__((noreturn))
-static void run_server(const struct options *opts, int dir)
+static void run_server(const struct options *opts, int dir, int starter_fd)
 {
 	const struct lazy_options lazy = {
 		.images_dir = opts->images_dir,
 		.work_dir = opts->work_dir,
 		.status_fd = -1,
+		.starter_fd = starter_fd,
 	};
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -78,20 +80,28 @@ static void run_server(const struct options *opts, int dir)
 	_exit(lazy_pages_run(&lazy));
 }
 
-/* Twice a child, so that it is nobody's child here: restore waits for its own. */
+/*
+ * Twice a child, so that it is nobody's child here: restore waits for its own.
+ * The writing end of @life stays open in this process, and with it ends.
+ */
 static int start_server(const struct options *opts, int dir)
 {
-	int status;
-	pid_t pid = fork();
+	int status, life[2];
+	pid_t pid;
 
+	if (pipe2(life, O_CLOEXEC) < 0)
+		return log_errno(-errno, "cannot start a lazy-pages server");
+	pid = fork();
 	if (pid < 0)
 		return log_errno(-errno, "cannot start a lazy-pages server");
 	if (pid == 0) {
+		close(life[1]);
 		pid = fork();
 		if (pid == 0)
-			run_server(opts, dir);
+			run_server(opts, dir, life[0]);
 		_exit(pid < 0);
 	}
+	close(life[0]);
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return log_errno(-errno, "cannot start a lazy-pages server");
