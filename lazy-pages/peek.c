@@ -146,8 +146,13 @@ int peek_messages(struct server *server, struct lazy_space *sp, size_t *max)
 		return server_resume(server, sp);
 	*max = 1;
 	err = faults_waiting(sp, &faults);
-	if (err || faults || !readable(sp->watch.fd))
+	if (err || faults)
 		return err;
+	if (!readable(sp->watch.fd)) {
+		/* Not read either: what arrives from here on has not been looked at. */
+		*max = 0;
+		return 0;
+	}
 	err = look_at_task(server, sp, &unknown);
 	if (err || !unknown)
 		return err;
