@@ -40,7 +40,7 @@ struct xstate_layout;
 /* One open file of a task, or a file that it uses without a descriptor. */
 struct fd_info {
 	struct task *task;
-	int fd;			/* its number there; -1: exe, cwd, root or a mapped file */
+	int fd;			/* its number there; -1: exe, cwd, root, mapped, in flight */
 	int local;		/* our descriptor of the same open file description */
 	uint32_t id;		/* the file id in the images */
 	const struct file_kind *kind;
@@ -98,6 +98,9 @@ struct dump {
 	/* Those that only exist for their path: exe, cwd, mapped files, ... */
 	struct fd_info **path_files;
 	size_t n_path_files, cap_path_files;
+	/* Those that are in flight (SCM_RIGHTS) and nowhere else. */
+	struct fd_info **inflight_files;
+	size_t n_inflight_files, cap_inflight_files;
 	struct kobj_set vm_ids, files_ids, fs_ids, sighand_ids;
 
 	uint32_t last_pages_id;
@@ -122,7 +125,17 @@ int dump_path_file(struct dump *d, struct task *t, const char *link, uint32_t fl
  */
 int dump_file(struct dump *d, struct fd_info *info);
 
-/* Every file was dumped: asks each kind whether the whole can be kept. 0 or -errno, logged. */
+/*
+ * An open file that waits in the queue of @carrier (SCM_RIGHTS); @local, now
+ * the dump's, is a descriptor of it. Dumps it if no task has it. Sets *id to
+ * its file id. Returns 0 or -errno, logged.
+ */
+int dump_inflight_file(struct dump *d, const struct fd_info *carrier, int local, uint32_t *id);
+
+/*
+ * Every descriptor of every task was dumped: finds what only files lead to, and
+ * asks each kind whether the whole can be kept. 0 or -errno, logged.
+ */
 int dump_files_complete(struct dump *d);
 
 #endif

@@ -345,6 +345,24 @@ int restore_files_load(struct restore *r)
 	return let_kinds_look(r);
 }
 
+int restore_files_open(struct restore *r)
+{
+	for (size_t i = 0; i < r->n_files; i++) {
+		struct file *f = &r->files[i];
+		int ret = f->fd < 0 && f->kind->open ? f->kind->open(r, f) : 0;
+
+		if (ret < 0)
+			return ret;
+	}
+	for (const struct file_kind *const *k = r->kinds->files; *k; k++) {
+		int ret = (*k)->opened ? (*k)->opened(r) : 0;
+
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
 int restore_service_fd(struct restore *r, int fd)
 {
 	int service = fcntl(fd, F_DUPFD_CLOEXEC, r->next_service);

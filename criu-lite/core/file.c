@@ -109,11 +109,20 @@ static int read_owner(struct dump *d, struct fd_info *info)
 	return 0;
 }
 
+static int read_flags(struct dump *d, struct fd_info *info)
+{
+	int flags = fcntl(info->local, F_GETFL);
+
+	if (flags < 0)
+		return log_errno(-errno, "pid %d fd %d: cannot read F_GETFL", info->task->pid,
+				 info->fd);
+	info->flags = flags & ~O_CLOEXEC;
+	return read_owner(d, info);
+}
+
 /* What belongs to the open file description: read for its first descriptor only. */
 static int read_description(struct dump *d, struct fd_info *info)
 {
-	int flags;
-
 	info->local = get_fd(info->task, info->fd);
 	if (info->local == -EMFILE) {
 		info->local = -1;
@@ -127,12 +136,7 @@ static int read_description(struct dump *d, struct fd_info *info)
 		return log_errno(err, "pid %d fd %d: cannot get the open file", info->task->pid,
 				 info->fd);
 	}
-	flags = fcntl(info->local, F_GETFL);
-	if (flags < 0)
-		return log_errno(-errno, "pid %d fd %d: cannot read F_GETFL", info->task->pid,
-				 info->fd);
-	info->flags = flags & ~O_CLOEXEC;
-	return read_owner(d, info);
+	return read_flags(d, info);
 }
 
 static void share_description(struct fd_info *info, const struct fd_info *first)
@@ -150,43 +154,42 @@ static uint64_t identity_key(const struct stat *st)
 	return (st->st_ino * 0x9e3779b97f4a7c15ULL) ^ st->st_dev;
 }
 
-/* @dir is /proc/PID/fd. */
-static int read_proc(struct dump *d, struct fd_info *info, int dir, struct stat *st)
+/* What /proc says of descriptor @fd of @pid. */
+static int read_proc(struct dump *d, struct fd_info *info, int pid, int fd)
 {
 	_cleanup_free_ char *target = NULL, *text = NULL;
 	struct proc_fdinfo generic;
-	char number[16];
 	int r;
 
-	r = proc_readlink(info->task->pid, &target, "fd/%d", info->fd);
+	r = proc_readlink(pid, &target, "fd/%d", fd);
 	if (r < 0)
-		return log_errno(r, "pid %d fd %d: cannot read its link", info->task->pid,
-				 info->fd);
-	r = proc_fdinfo_read(info->task->pid, info->fd, &generic, &text);
+		return log_errno(r, "pid %d fd %d: cannot read its link", pid, fd);
+	r = proc_fdinfo_read(pid, fd, &generic, &text);
 	if (r < 0)
-		return log_errno(r, "pid %d fd %d: cannot read its fdinfo", info->task->pid,
-				 info->fd);
+		return log_errno(r, "pid %d fd %d: cannot read its fdinfo", pid, fd);
 	info->target = arena_strdup(d->arena, target);
 	info->fdinfo = arena_strdup(d->arena, generic.rest);
 	info->cloexec = generic.flags & O_CLOEXEC;
 	info->pos = generic.pos;
 	info->mnt_id = generic.mnt_id;
-	snprintf(number, sizeof(number), "%d", info->fd);
-	if (fstatat(dir, number, st, 0) < 0)
-		return log_errno(-errno, "pid %d fd %d: cannot stat", info->task->pid, info->fd);
 	return 0;
 }
 
+/* @dir is /proc/PID/fd. */
 static int collect_fd(struct dump *d, struct fd_info *info, int dir)
 {
 	struct kobj *obj;
 	struct stat st;
+	char number[16];
 	bool is_new;
 	int r;
 
-	r = read_proc(d, info, dir, &st);
+	r = read_proc(d, info, info->task->pid, info->fd);
 	if (r < 0)
 		return r;
+	snprintf(number, sizeof(number), "%d", info->fd);
+	if (fstatat(dir, number, &st, 0) < 0)
+		return log_errno(-errno, "pid %d fd %d: cannot stat", info->task->pid, info->fd);
 	obj = kobj_find(&d->files, info->task->pid, info->fd, identity_key(&st), &is_new);
 	if (!obj)
 		return d->files.err;
@@ -249,6 +252,8 @@ void fd_info_close_all(struct dump *d)
 	}
 	for (size_t i = 0; i < d->n_path_files; i++)
 		close_local(d->path_files[i]);
+	for (size_t i = 0; i < d->n_inflight_files; i++)
+		close_local(d->inflight_files[i]);
 }
 
 static bool owner_in_tree(const struct dump *d, const FownEntry *fown)
@@ -447,8 +452,62 @@ int dump_file_path(struct dump *d, const struct fd_info *info, uint32_t *id)
 	return 0;
 }
 
+/* As collect_fd(), from a descriptor that is ours alone. */
+static int collect_inflight(struct dump *d, struct fd_info *info)
+{
+	struct fd_info **slot = array_push(&d->inflight_files, &d->n_inflight_files,
+					   &d->cap_inflight_files);
+	int r;
+
+	if (!slot) {
+		close_local(info);
+		return log_errno(-ENOMEM, "files: cannot add one that is in flight");
+	}
+	*slot = info;
+	r = read_proc(d, info, getpid(), info->local);
+	return r < 0 ? r : read_flags(d, info);
+}
+
+int dump_inflight_file(struct dump *d, const struct fd_info *carrier, int local, uint32_t *id)
+{
+	_cleanup_close_ int fd = local;
+	struct fd_info *info;
+	struct kobj *obj;
+	struct stat st;
+	bool is_new;
+	int r;
+
+	if (fstat(fd, &st) < 0)
+		return log_errno(-errno, "pid %d fd %d: cannot stat a file in flight",
+				 carrier->task->pid, carrier->fd);
+	obj = kobj_find(&d->files, getpid(), fd, identity_key(&st), &is_new);
+	if (!obj)
+		return d->files.err;
+	if (is_new) {
+		obj->object = info = arena_new_object(d->arena, struct fd_info);
+		info->task = carrier->task;
+		info->fd = -1;
+		info->first = info;
+		info->st = st;
+		info->local = take_fd(&fd);
+		r = collect_inflight(d, info);
+		if (r < 0)
+			return r;
+	}
+	info = obj->object;
+	r = dump_file(d, info);
+	*id = info->id;
+	return r;
+}
+
 int dump_files_complete(struct dump *d)
 {
+	for (const struct file_kind *const *k = d->kinds->files; *k; k++) {
+		int r = (*k)->reach ? (*k)->reach(d) : 0;
+
+		if (r < 0)
+			return r;
+	}
 	for (const struct file_kind *const *k = d->kinds->files; *k; k++) {
 		int r = (*k)->complete ? (*k)->complete(d) : 0;
 

@@ -65,6 +65,8 @@ const char *file_type_name(const struct fd_info *info);
  * each kind load and collect. Returns 0 or -errno, logged.
  */
 int restore_files_load(struct restore *r);
+/* Opens every file. In the root task, before it makes its children. 0 or -errno, logged. */
+int restore_files_open(struct restore *r);
 
 /*
  * Sets the status flags that can be changed on an open file, and checks that

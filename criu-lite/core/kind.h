@@ -13,12 +13,13 @@
  *			timers, signals, ...
  *
  * Dump order:	  task_kind.admit, task_kind.dump_*, vma_kind.dump, file_kind.dump for every
- *		  task, file_kind.complete; nothing is written before all of
- *		  them agreed. Then file_kind.save, and memory.
+ *		  task, file_kind.reach, file_kind.complete; nothing is
+ *		  written before all of them agreed. Then file_kind.save, and
+ *		  memory.
  * Restore order: file_kind.load, file_kind.collect, vma_kind.check,
  *		  task_kind.check: all before any task runs. Then, in the root
- *		  task before it makes its children, file_kind.open. Then, in
- *		  each task, task_kind.apply, file_kind.post_open, and
+ *		  task before it makes its children, file_kind.open and
+ *		  file_kind.opened. Then, in each task, task_kind.apply, file_kind.post_open, and
  *		  vma_kind.plan and task_kind.plan, which fill the arguments
  *		  of the restorer (inject/abi/restorer.h).
  */
@@ -57,8 +58,13 @@ struct file_kind {
 	 */
 	int (*dump)(struct dump *d, struct fd_info *info, FileEntry *entry);
 	/*
-	 * Once, when every file of every task was dumped and before anything
-	 * is written: refuses what only the whole tree tells, such as a pipe
+	 * Once, when every file of every task was dumped: dumps the files that
+	 * only a file of this kind leads to (descriptors in flight).
+	 */
+	int (*reach)(struct dump *d);
+	/*
+	 * Once, when every file was dumped and before anything is written:
+	 * refuses what only the whole tree tells, such as a pipe
 	 * whose other end is held outside of it.
 	 */
 	int (*complete)(struct dump *d);
@@ -76,9 +82,12 @@ struct file_kind {
 	 * descriptor already is not opened again.
 	 */
 	int (*open)(struct restore *r, struct file *file);
+	/* Once, in the root task when it has opened every file. */
+	int (*opened)(struct restore *r);
 	/*
 	 * Runs in the first task that has the file in its table, as descriptor
-	 * @fd, when all tasks exist and have all their descriptors.
+	 * @fd, when all tasks exist and have all their descriptors. Of a file
+	 * that no task has, in the root task, with its service descriptor.
 	 */
 	int (*post_open)(struct restore *r, struct task *t, struct file *file, int fd);
 };

@@ -48,6 +48,7 @@ struct file {
 	 * kind that uses it; such a file has no descriptor of its own.
 	 */
 	bool path_only;
+	bool in_flight;			/* waits in a socket's queue, and maybe nowhere else */
 	void *data;			/* the kind's own, from its load() or collect() */
 };
 

@@ -81,6 +81,12 @@ static int place(struct restore *r, struct task *t)
 	return 0;
 }
 
+/* What no table has: nobody but the root task can see to it. */
+static bool settled_by(const struct file *f, const struct task *t)
+{
+	return f->owner ? f->owner == t : f->in_flight && !t->parent;
+}
+
 int fdtable_assemble(struct restore *r, struct task *t)
 {
 	int ret;
@@ -93,9 +99,9 @@ int fdtable_assemble(struct restore *r, struct task *t)
 	for (size_t i = 0; i < r->n_files; i++) {
 		struct file *f = &r->files[i];
 
-		if (f->owner != t)
+		if (!settled_by(f, t))
 			continue;
-		ret = restore_file_settle(r, t, f, f->owner_fd);
+		ret = restore_file_settle(r, t, f, f->owner ? f->owner_fd : f->fd);
 		if (ret < 0)
 			return ret;
 	}

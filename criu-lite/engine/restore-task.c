@@ -26,6 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/file.h"
 #include "core/kind.h"
 #include "core/restore.h"
 #include "engine/fdtable.h"
@@ -51,18 +52,10 @@ static int die_with(const struct task *t, pid_t maker)
 
 static int open_files(struct restore *r)
 {
-	for (size_t i = 0; i < r->n_files; i++) {
-		struct file *f = &r->files[i];
-		int ret;
+	int ret = restore_files_open(r);
 
-		if (f->fd >= 0 || !f->kind->open)
-			continue;
-		ret = f->kind->open(r, f);
-		if (ret < 0)
-			return ret;
-	}
 	/* Mappings may need a file in another mode than its descriptors. */
-	return memory_restore_open(r);
+	return ret < 0 ? ret : memory_restore_open(r);
 }
 
 static int make_children(struct restore *r, struct task *t, bool before_setsid)

@@ -322,6 +322,9 @@ static int epoll_dump(struct dump *d, struct fd_info *info, FileEntry *entry)
 	if (r < 0)
 		return log_errno(r, "pid %d fd %d: epoll: cannot read its fdinfo",
 				 info->task->pid, info->fd);
+	if (n && info->fd < 0)
+		return dump_refuse(info, "is in flight (SCM_RIGHTS) and watches files of whoever "
+				   "sent it: let the receiver take it first");
 	count_offsets(list, n);
 	epfd->id = entry->id;
 	epfd->flags = info->flags;

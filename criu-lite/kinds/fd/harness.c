@@ -192,6 +192,7 @@ static int dump_victim(const struct harness_case *c, pid_t pid, struct image_dir
 	close(s.dump.pidfd);
 	free(d.descriptions);
 	free(d.path_files);
+	free(d.inflight_files);
 	arena_free(d.arena);
 	return r;
 }
@@ -205,11 +206,8 @@ static void end_victim(pid_t pid)
 /* In the restored task: what the engine does with files. */
 static int restore_table(struct restore *r, struct task *t)
 {
-	int ret = 0;
+	int ret = restore_files_open(r);
 
-	for (size_t i = 0; ret >= 0 && i < r->n_files; i++)
-		if (r->files[i].fd < 0 && r->files[i].kind->open)
-			ret = r->files[i].kind->open(r, &r->files[i]);
 	if (ret < 0)
 		return ret;
 	sys_close_range(0, SERVICE_BASE - 1, 0);

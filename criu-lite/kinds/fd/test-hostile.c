@@ -510,12 +510,34 @@ static void queue_of_nobody(struct image *i)
 	i->packet.id_for = 3;
 }
 
-static void queue_of_descriptors(struct image *i)
+/* Ancillary data of @type, with the files @ids. */
+static void send_along(struct image *i, uint32_t type, uint32_t *ids, size_t n)
 {
 	sound_unix(i);
-	i->scm.type = 1;
+	i->scm.type = type;
+	i->scm.rights = ids;
+	i->scm.n_rights = n;
 	i->packet.scm = i->scms;
 	i->packet.n_scm = 1;
+}
+
+static void queue_of_credentials(struct image *i)
+{
+	send_along(i, SCM_CREDENTIALS, NULL, 0);
+}
+
+static void queue_of_no_file(struct image *i)
+{
+	static uint32_t ids[] = { 0x1234 };
+
+	send_along(i, SCM_RIGHTS, ids, 1);
+}
+
+static void queue_of_too_many_files(struct image *i)
+{
+	static uint32_t ids[254];
+
+	send_along(i, SCM_RIGHTS, ids, ARRAY_SIZE(ids));
 }
 
 static void queue_too_long(struct image *i)
@@ -626,8 +648,8 @@ static void test_hostile(void **state)
 		inet_option_length, inet_filter, inet_timeout, inet_device,
 		unix_no_peer, unix_same_inode, unix_type, unix_self, unix_outside, unix_named,
 		unix_path_without_end, unix_path_without_directory, unix_long_name, unix_listens,
-		unix_lone_queue, queue_of_nobody, queue_of_descriptors, queue_too_long,
-		terminal_alone,
+		unix_lone_queue, queue_of_nobody, queue_of_credentials,
+		queue_of_no_file, queue_of_too_many_files, queue_too_long, terminal_alone,
 	};
 	struct image i;
 

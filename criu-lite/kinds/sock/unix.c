@@ -13,8 +13,9 @@
  * which directions are shut. The inode number joins peers. sock_diag(7) tells
  * what the socket itself does not.
  *
- * Order at restore: a queue is filled from the other end, before options limit
- * the buffers and before any direction is shut. A socket listens in its own
+ * Order at restore: a queue is filled from the other end when every file is open
+ * (some may be in flight), before options limit the buffers and before any
+ * direction is shut. A socket listens in its own
  * task, with its ids: clients are told who listens (SO_PEERCRED). Of a pair
  * they are those of the restore.
  *
@@ -94,6 +95,9 @@ static int unix_dump(struct dump *d, struct fd_info *info, FileEntry *entry)
 	r = check_state(info, diag);
 	if (r < 0)
 		return r;
+	if (diag->state == TCP_LISTEN && info->fd < 0)
+		return dump_refuse(info, "listens, and is in flight (SCM_RIGHTS): who listens is "
+				   "not known; let the receiver take it first");
 	usk->id = entry->id;
 	usk->ino = info->st.st_ino;
 	usk->type = diag->type;
@@ -185,6 +189,19 @@ static int list_sockets(const struct dump *d, struct fd_info ***list, size_t *n)
 	return 0;
 }
 
+/* The list grows on the way: what is in flight may have a queue of its own. */
+static int unix_reach(struct dump *d)
+{
+	for (size_t i = 0; i < d->n_descriptions; i++) {
+		struct fd_info *info = d->descriptions[i];
+		int r = info->kind == &unix_kind ? unix_queue_reach(d, info, info->data) : 0;
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int unix_complete(struct dump *d)
 {
 	_cleanup_free_ struct fd_info **list = NULL;
@@ -228,6 +245,7 @@ struct unix_sock {
 	struct file *file;
 	struct unix_sock *peer;
 	struct unix_queue queue;
+	int writer;			/* of an orphan: where its queue is filled from */
 	struct unix_list *list;
 	size_t waits;			/* sockets that connect to it before it connects */
 };
@@ -319,6 +337,7 @@ static int unix_load(struct restore *r)
 
 		s->list = list;
 		s->file->data = s;
+		s->writer = -1;
 		STAILQ_INIT(&s->queue);
 		if (i && entry_of(s)->ino == entry_of(s - 1)->ino)
 			return log_errno(-EINVAL, "unix socket %#x: inode %u is there twice",
@@ -426,17 +445,12 @@ static int make_pair(const struct file *file, struct new_pair *p)
 static int open_pair(struct restore *r, struct unix_sock *a)
 {
 	_cleanup_(new_pair_close) struct new_pair p = { { -1, -1 } };
-	struct unix_sock *socks[2] = { a, a->peer };
 	int ret = make_pair(a->file, &p);
 
-	for (int i = 0; ret >= 0 && i < 2; i++)
-		ret = unix_queue_fill(socks[i]->file, &socks[i]->queue, p.ends[!i]);
-	for (int i = 0; ret >= 0 && i < 2; i++)
-		ret = finish(socks[i]->file, p.ends[i]);
-	for (int i = 0; ret >= 0 && i < 2; i++)
-		ret = apply_shutdown(socks[i]->file, p.ends[i]);
-	for (int i = 0; ret >= 0 && i < 2; i++)
-		ret = restore_file_set_fd(r, socks[i]->file, take_fd(&p.ends[i]));
+	if (ret >= 0)
+		ret = restore_file_set_fd(r, a->file, take_fd(&p.ends[0]));
+	if (ret >= 0)
+		ret = restore_file_set_fd(r, a->peer->file, take_fd(&p.ends[1]));
 	return ret;
 }
 
@@ -446,14 +460,50 @@ static int open_orphan(struct restore *r, struct unix_sock *s)
 	int ret = make_pair(s->file, &p);
 
 	if (ret >= 0)
-		ret = unix_queue_fill(s->file, &s->queue, p.ends[1]);
+		ret = restore_file_set_fd(r, s->file, take_fd(&p.ends[0]));
 	if (ret < 0)
 		return ret;
-	close(take_fd(&p.ends[1]));
-	ret = finish(s->file, p.ends[0]);
-	if (ret < 0)
-		return ret;
-	return restore_file_set_fd(r, s->file, take_fd(&p.ends[0]));
+	s->writer = restore_service_fd(r, take_fd(&p.ends[1]));
+	return s->writer < 0 ? s->writer : 0;
+}
+
+static int fill_end(struct restore *r, struct unix_sock *s)
+{
+	int fd = has_pair(s) ? s->peer->file->fd : s->writer;
+	int ret = unix_queue_fill(r, s->file, &s->queue, fd);
+
+	if (s->writer >= 0)
+		close(take_fd(&s->writer));
+	return ret;
+}
+
+static int finish_end(struct restore *r, struct unix_sock *s)
+{
+	return finish(s->file, s->file->fd);
+}
+
+static int shut_end(struct restore *r, struct unix_sock *s)
+{
+	return has_pair(s) ? apply_shutdown(s->file, s->file->fd) : 0;
+}
+
+/* Pairs and orphans: all queues first, only then what ends the sending. */
+static int unix_opened(struct restore *r)
+{
+	static int (*const steps[])(struct restore *r, struct unix_sock *s) = {
+		fill_end, finish_end, shut_end,
+	};
+
+	for (size_t step = 0; step < ARRAY_SIZE(steps); step++)
+		for (size_t i = 0; i < r->n_files; i++) {
+			struct unix_sock *s = r->files[i].kind == &unix_kind ? r->files[i].data :
+									       NULL;
+			int ret = s && !is_plain(s) ? steps[step](r, s) : 0;
+
+			if (ret < 0)
+				return ret;
+		}
+	return 0;
 }
 
 /* A socket that passes credentials would be given a name by connect(). */
@@ -570,10 +620,12 @@ const struct file_kind unix_kind = {
 	.test = "sock/socketpair-stream",
 	.probe = unix_probe,
 	.dump = unix_dump,
+	.reach = unix_reach,
 	.complete = unix_complete,
 	.save = unix_save,
 	.load = unix_load,
 	.collect = unix_collect,
 	.open = unix_open,
+	.opened = unix_opened,
 	.post_open = unix_post_open,
 };
