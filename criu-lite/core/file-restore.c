@@ -370,6 +370,10 @@ int restore_service_fd(struct restore *r, int fd)
 	if (service < 0)
 		return log_errno(-errno, "fd %d: cannot move to a service number", fd);
 	close(fd);
+	if (service > r->service_last) {
+		close(service);
+		return log_errno(-EMFILE, "fd %d: no service number is left", fd);
+	}
 	r->next_service = service + 1;
 	return service;
 }

@@ -5,7 +5,7 @@
  * It is filled from the images before any task runs; every restored task has
  * a copy of it by fork, and changes to the copy stay its own. What tasks
  * share at run time is the control block (inject/abi/restorer.h) and the
- * service descriptors: descriptors from service_base up, opened by the root
+ * service descriptors: descriptors from service_base on, opened by the root
  * task before it makes its children and so at the same number in every task.
  */
 #ifndef CRIU_LITE_CORE_RESTORE_H
@@ -98,7 +98,7 @@ struct restore {
 	struct restore_sync *sync;
 	int sync_fd;			/* memfd behind sync, a service descriptor */
 	int handoff;			/* socket to the lazy-pages server, or -1 */
-	int service_base;
+	int service_base, service_last;	/* where service descriptors are */
 	int next_service;
 	uint64_t pages_restored;	/* eagerly */
 	struct stats_clock *clock;	/* engine/stats.h */

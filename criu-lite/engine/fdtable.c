@@ -7,55 +7,101 @@
  *	dup3() of those        inherited by all at the same number
  *
  * The gaps are closed: what our own process had open there is not the task's.
+ * Where tasks use numbers up to the limit the services lie in a gap of theirs.
  */
 #include "engine/fdtable.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "core/file.h"
 #include "core/restore.h"
 #include "sys/syscall.h"
+#include "util/cleanup.h"
 #include "util/log.h"
 #include "util/macro.h"
 
 /* Room for what a restore opens beside the files: images, sockets, logs. */
 #define SPARE_SERVICE_FDS 64
 
+/* One above the highest number that any task uses. */
+static size_t end_of_tables(const struct restore *r)
+{
+	struct task *t;
+	size_t end = 3;
+
+	TAILQ_FOREACH(t, &r->tasks, link)
+		if (t->n_fds)
+			end = MAX(end, t->fds[t->n_fds - 1]->fd + (size_t)1);
+	return end;
+}
+
+/* The highest @need numbers in a row below @end that no task uses; 0: there are none. */
+static size_t find_gap(const struct restore *r, size_t end, size_t need)
+{
+	_cleanup_free_ bool *used = calloc(end, sizeof(*used));
+	struct task *t;
+	size_t n = 0;
+
+	if (!used)
+		return 0;
+	TAILQ_FOREACH(t, &r->tasks, link)
+		for (size_t i = 0; i < t->n_fds; i++)
+			used[t->fds[i]->fd] = true;
+	for (size_t at = end; at > 3; at--) {
+		n = used[at - 1] ? 0 : n + 1;
+		if (n == need)
+			return at - 1;
+	}
+	return 0;
+}
+
 int fdtable_choose_base(struct restore *r)
 {
+	size_t base = end_of_tables(r), need = r->n_files + SPARE_SERVICE_FDS;
 	struct rlimit limit;
 	struct task *t;
-	uint32_t base = 3;
-	size_t need = r->n_files + SPARE_SERVICE_FDS;
 
-	TAILQ_FOREACH(t, &r->tasks, link) {
-		if (t->n_fds)
-			base = MAX(base, t->fds[t->n_fds - 1]->fd + 1);
-		/* One pages file and one userfaultfd each. */
+	/* One pages file and one userfaultfd each. */
+	TAILQ_FOREACH(t, &r->tasks, link)
 		need += 2;
-	}
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return log_errno(-errno, "open files: cannot read our limit");
 	limit.rlim_cur = limit.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return log_errno(-errno, "open files: cannot raise our limit to %lu",
 				 (unsigned long)limit.rlim_max);
-	if (base + need > limit.rlim_max)
-		return log_errno(-EMFILE, "open files: the tree needs descriptors up to %zu, our "
-				 "hard limit is %lu: raise it (ulimit -Hn)", base + need,
-				 (unsigned long)limit.rlim_max);
+	r->service_last = INT_MAX;
+	if (base + need > limit.rlim_max) {
+		size_t gap = base <= limit.rlim_max ? find_gap(r, base, need) : 0;
+
+		if (!gap)
+			return log_errno(-EMFILE, "open files: the tree needs descriptors up to "
+					 "%zu, our hard limit is %lu: raise it (ulimit -Hn)",
+					 base + need, (unsigned long)limit.rlim_max);
+		base = gap;
+		r->service_last = gap + need - 1;
+	}
 	r->service_base = r->next_service = base;
 	return 0;
 }
 
-static int close_gap(unsigned int first, unsigned int end)
+static int close_numbers(unsigned int first, unsigned int end)
 {
-	if (first >= end)
-		return 0;
-	return sys_close_range(first, end - 1, 0);
+	return first < end ? sys_close_range(first, end - 1, 0) : 0;
+}
+
+/* Closes [first, end) but for the services. */
+static int close_gap(const struct restore *r, unsigned int first, unsigned int end)
+{
+	int ret = close_numbers(first, MIN(end, (unsigned int)r->service_base));
+
+	return ret < 0 ? ret : close_numbers(MAX(first, r->service_last + 1U), end);
 }
 
 static int place(struct restore *r, struct task *t)
@@ -67,7 +113,7 @@ static int place(struct restore *r, struct task *t)
 		const FdinfoEntry *e = t->fds[i];
 		struct file *f = restore_file_find(r, e->type, e->id);
 
-		ret = close_gap(next, e->fd);
+		ret = close_gap(r, next, e->fd);
 		if (ret < 0)
 			return log_errno(ret, "pid %d: cannot close descriptors", t->pid);
 		if (dup3(f->fd, e->fd, e->flags & FD_CLOEXEC ? O_CLOEXEC : 0) < 0)
@@ -75,7 +121,7 @@ static int place(struct restore *r, struct task *t)
 					 e->fd, f->kind->name, f->id);
 		next = e->fd + 1;
 	}
-	ret = close_gap(next, r->service_base);
+	ret = close_gap(r, next, INT_MAX);
 	if (ret < 0)
 		return log_errno(ret, "pid %d: cannot close descriptors", t->pid);
 	return 0;

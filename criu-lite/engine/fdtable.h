@@ -7,15 +7,16 @@ struct restore;
 struct task;
 
 /*
- * Chooses r->service_base: above every number that a task uses, with room for
- * every open file. Raises our own limit of open files as far as it goes.
+ * Chooses r->service_base and r->service_last: above every number that a task
+ * uses, or in a gap between them, with room for every open file. Raises our own
+ * limit of open files as far as it goes.
  * Before any service descriptor is made. Returns 0 or -errno.
  */
 int fdtable_choose_base(struct restore *r);
 
 /*
- * In the task: every descriptor at its number, all other numbers below the
- * service descriptors closed; then what can only be done with the table in
+ * In the task: every descriptor at its number, all others but the service
+ * descriptors closed; then what can only be done with the table in
  * place. A table shared with the parent is the parent's work.
  */
 int fdtable_assemble(struct restore *r, struct task *t);

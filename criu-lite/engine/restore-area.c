@@ -128,6 +128,7 @@ static int plan_task(struct restore *r, struct task *t, struct restorer_args *ar
 		return -ENOMEM;
 	args->n_threads = t->n_threads;
 	args->service_base = r->service_base;
+	args->service_last = r->service_last;
 	args->close_service = !task_shares_files(t);
 	args->timer_restore_ids = r->features->timer_restore_ids;
 	for (const struct task_kind *const *k = r->kinds->tasks; *k; k++) {

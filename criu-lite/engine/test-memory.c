@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -246,6 +247,7 @@ static void setup_dump(struct fixture *f)
 	f->r.images = f->d.images;
 	f->r.handoff = -1;
 	f->r.service_base = f->r.next_service = 500;
+	f->r.service_last = INT_MAX;
 
 	f->task_dump.vmas = f->maps.vmas;
 	f->task_dump.n_vmas = f->maps.n_vmas;

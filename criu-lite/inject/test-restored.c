@@ -15,6 +15,7 @@
 #include <linux/membarrier.h>
 #include <linux/rseq.h>
 #include <linux/securebits.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -562,5 +563,6 @@ void restored_plan(struct arena *arena, struct restorer_args *args)
 	args->child_subreaper = 1;
 	args->membarrier = MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
 	args->service_base = RESTORED_SERVICE_BASE;
+	args->service_last = INT_MAX;
 	args->close_service = 1;
 }

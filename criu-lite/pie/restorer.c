@@ -163,7 +163,8 @@ static void close_services(struct restorer_args *args)
 {
 	if (args->close_service)
 		restorer_must(args, RESTORER_STEP_CLOSE,
-			      pie_call(close_range, args->service_base, UINT32_MAX, 0), 0);
+			      pie_call(close_range, args->service_base, args->service_last, 0),
+			      0);
 }
 
 static void leader_rest(struct restorer_args *args)

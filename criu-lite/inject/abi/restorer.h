@@ -16,7 +16,7 @@
  * thread has left it (inject/release.h).
  *
  * Descriptors that the restorer uses are service descriptors: all numbers from
- * service_base up, closed by it at the end.
+ * service_base to service_last, closed by it at the end.
  */
 #ifndef CRIU_LITE_INJECT_ABI_RESTORER_H
 #define CRIU_LITE_INJECT_ABI_RESTORER_H
@@ -202,7 +202,7 @@ struct restorer_args {
 	uint32_t personality;
 	uint32_t child_subreaper;
 	uint32_t membarrier;			/* registrations to repeat */
-	uint32_t service_base;			/* descriptors from here up are closed */
+	uint32_t service_base, service_last;	/* descriptors that are closed at the end */
 	uint32_t close_service;			/* 0: another task shares the table and closes */
 	uint32_t tasks_wait;			/* scratch: threads that are ready (futex) */
 	uint32_t timer_restore_ids;		/* the kernel has PR_TIMER_CREATE_RESTORE_IDS */

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/kcmp.h>
 #include <linux/sched.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -232,7 +233,7 @@ static void run_restored(const struct harness_case *c, pid_t pid, struct image_d
 {
 	struct restore r = {
 		.opts = &c->opts, .kinds = &table, .arena = arena_new(), .images = dir,
-		.service_base = SERVICE_BASE, .next_service = SERVICE_BASE,
+		.service_base = SERVICE_BASE, .service_last = INT_MAX, .next_service = SERVICE_BASE,
 	};
 	struct single s;
 	sigset_t all;

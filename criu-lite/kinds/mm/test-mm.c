@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -251,6 +252,7 @@ static int setup(void **state)
 	f->r.images = f->d.images;
 	f->r.opts = f->d.opts = &f->opts;
 	f->r.service_base = f->r.next_service = 500;
+	f->r.service_last = INT_MAX;
 	f->r.handoff = -1;
 	*state = f;
 	return 0;
