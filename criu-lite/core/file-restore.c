@@ -31,31 +31,35 @@
 #include "util/log.h"
 #include "util/macro.h"
 
-/* Which member of file_entry a type selects, by field number. */
-static const struct {
+/*
+ * Which member of file_entry a type selects, by field number, and the image of
+ * its own that it had before files.img took them all in.
+ */
+static const struct file_member {
 	FdTypes type;
 	unsigned int member;
+	enum image_type older;
 } member_table[] = {
-	{ FD_TYPES__REG, 3 },
-	{ FD_TYPES__PIPE, 18 },
-	{ FD_TYPES__FIFO, 17 },
-	{ FD_TYPES__INETSK, 4 },
-	{ FD_TYPES__UNIXSK, 16 },
-	{ FD_TYPES__EVENTFD, 8 },
-	{ FD_TYPES__EVENTPOLL, 9 },
-	{ FD_TYPES__INOTIFY, 13 },
-	{ FD_TYPES__SIGNALFD, 10 },
-	{ FD_TYPES__PACKETSK, 6 },
-	{ FD_TYPES__TTY, 19 },
-	{ FD_TYPES__FANOTIFY, 14 },
-	{ FD_TYPES__NETLINKSK, 7 },
-	{ FD_TYPES__NS, 5 },
-	{ FD_TYPES__TUNF, 11 },
-	{ FD_TYPES__EXT, 15 },
-	{ FD_TYPES__TIMERFD, 12 },
-	{ FD_TYPES__MEMFD, 20 },
-	{ FD_TYPES__BPFMAP, 21 },
-	{ FD_TYPES__PIDFD, 22 },
+	{ FD_TYPES__REG, 3, IMAGE_REG_FILES },
+	{ FD_TYPES__PIPE, 18, IMAGE_PIPES },
+	{ FD_TYPES__FIFO, 17, IMAGE_FIFO },
+	{ FD_TYPES__INETSK, 4, IMAGE_INETSK },
+	{ FD_TYPES__UNIXSK, 16, IMAGE_UNIXSK },
+	{ FD_TYPES__EVENTFD, 8, IMAGE_EVENTFD_FILE },
+	{ FD_TYPES__EVENTPOLL, 9, IMAGE_EVENTPOLL_FILE },
+	{ FD_TYPES__INOTIFY, 13, IMAGE_INOTIFY_FILE },
+	{ FD_TYPES__SIGNALFD, 10, IMAGE_SIGNALFD },
+	{ FD_TYPES__PACKETSK, 6, IMAGE_PACKETSK },
+	{ FD_TYPES__TTY, 19, IMAGE_TTY_FILES },
+	{ FD_TYPES__FANOTIFY, 14, IMAGE_FANOTIFY_FILE },
+	{ FD_TYPES__NETLINKSK, 7, IMAGE_NETLINK_SK },
+	{ FD_TYPES__NS, 5, IMAGE_NS_FILES },
+	{ FD_TYPES__TUNF, 11, IMAGE_TUNFILE },
+	{ FD_TYPES__EXT, 15, IMAGE_EXT_FILES },
+	{ FD_TYPES__TIMERFD, 12, IMAGE_TIMERFD },
+	{ FD_TYPES__MEMFD, 20, IMAGE_FILES },		/* never had one */
+	{ FD_TYPES__BPFMAP, 21, IMAGE_BPFMAP_FILE },
+	{ FD_TYPES__PIDFD, 22, IMAGE_PIDFD },
 };
 
 static const char *type_name(FdTypes type)
@@ -75,16 +79,22 @@ static const void *field_of(const ProtobufCMessage *msg, const char *name)
 	return f ? (const char *)msg + f->offset : NULL;
 }
 
+/* The place of a member in @entry. */
+static ProtobufCMessage **member_of(const FileEntry *entry, const struct file_member *m)
+{
+	const ProtobufCFieldDescriptor *f =
+		protobuf_c_message_descriptor_get_field(&file_entry__descriptor, m->member);
+
+	return (ProtobufCMessage **)((char *)entry + f->offset);
+}
+
 /* Returns the member that entry->type selects if it is the only one; else NULL. */
 static const ProtobufCMessage *only_member(const FileEntry *entry)
 {
 	const ProtobufCMessage *found = NULL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(member_table); i++) {
-		const ProtobufCFieldDescriptor *f = protobuf_c_message_descriptor_get_field(
-			&file_entry__descriptor, member_table[i].member);
-		const ProtobufCMessage *member =
-			*(const ProtobufCMessage *const *)((const char *)entry + f->offset);
+		const ProtobufCMessage *member = *member_of(entry, &member_table[i]);
 
 		if (member_table[i].type == entry->type)
 			found = member;
@@ -165,6 +175,7 @@ static int for_each_entry(struct restore *r, enum image_type type, uint32_t key,
 }
 
 struct file_list {
+	const struct file_member *member;	/* of an older image */
 	size_t cap;
 };
 
@@ -185,11 +196,64 @@ static int add_file(struct restore *r, void *to, ProtobufCMessage *msg)
 	return check_file(r, file);
 }
 
+/* A member alone: made into the entry that it is in now. */
+static int add_member(struct restore *r, void *to, ProtobufCMessage *msg)
+{
+	struct file_list *list = to;
+	FileEntry *entry = malloc(sizeof(*entry));
+
+	if (!entry) {
+		image_message_free(msg);
+		return log_errno(-ENOMEM, "files: cannot keep %zu files", r->n_files);
+	}
+	file_entry__init(entry);
+	entry->type = list->member->type;
+	entry->id = *(const uint32_t *)field_of(msg, "id");
+	*member_of(entry, list->member) = msg;
+	return add_file(r, to, &entry->base);
+}
+
+/* What an older eventpoll watches stands in an image of its own, joined by id. */
+static int add_watched(struct restore *r, void *to, ProtobufCMessage *msg)
+{
+	EventpollTfdEntry *watched = (EventpollTfdEntry *)msg, **list;
+	struct file *file = restore_file_find(r, FD_TYPES__EVENTPOLL, watched->id);
+	EventpollFileEntry *epfd = file ? file->entry->epfd : NULL;
+
+	list = epfd ? reallocarray(epfd->tfd, epfd->n_tfd + 1, sizeof(*list)) : NULL;
+	if (!list) {
+		log_error("eventpoll-tfd: fd %u: %s eventpoll %#x", watched->tfd,
+			  epfd ? "no memory for" : "there is no", watched->id);
+		image_message_free(msg);
+		return epfd ? -ENOMEM : -EINVAL;
+	}
+	list[epfd->n_tfd++] = watched;
+	epfd->tfd = list;
+	return 0;
+}
+
+/* Before files.img each type had an image (spec/images.md, section 20). */
+static int read_older_files(struct restore *r)
+{
+	struct file_list list = {};
+	int ret = 0;
+
+	for (size_t i = 0; ret >= 0 && i < ARRAY_SIZE(member_table); i++) {
+		list.member = &member_table[i];
+		if (list.member->older != IMAGE_FILES)
+			ret = for_each_entry(r, list.member->older, 0, add_member, &list);
+	}
+	return ret;
+}
+
 static int load_files(struct restore *r)
 {
 	struct file_list list = {};
 	int ret = for_each_entry(r, IMAGE_FILES, 0, add_file, &list);
+	bool older = !r->n_files;
 
+	if (ret >= 0 && older)
+		ret = read_older_files(r);
 	if (ret < 0)
 		return ret;
 	if (r->n_files)
@@ -201,7 +265,7 @@ static int load_files(struct restore *r)
 			return log_errno(-EINVAL, "files: id %#x is there twice, as %s and %s",
 					 a->id, type_name(a->type), type_name(b->type));
 	}
-	return 0;
+	return older ? for_each_entry(r, IMAGE_EVENTPOLL_TFD, 0, add_watched, NULL) : 0;
 }
 
 struct file *restore_file_find(const struct restore *r, FdTypes type, uint32_t id)

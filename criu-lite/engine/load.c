@@ -12,6 +12,7 @@
 
 #include "core/options.h"
 #include "core/restore.h"
+#include "engine/older.h"
 #include "engine/plan.h"
 #include "image/dir.h"
 #include "image/reader.h"
@@ -127,7 +128,8 @@ static int load_task(struct restore *r, struct task *t)
 	ret = load_single(r, IMAGE_MM, t->pid, &t->mm);
 	if (ret < 0)
 		return ret;
-	return load_single(r, IMAGE_FS, t->pid, &t->fs);
+	ret = load_single(r, IMAGE_FS, t->pid, &t->fs);
+	return ret < 0 ? ret : older_complete(r, t);
 }
 
 static int add_task(struct restore *r, const PstreeEntry *entry)

@@ -167,8 +167,7 @@ static int check_vmas(struct restore *r, struct task *t)
 	int ret;
 
 	if (!t->mm->n_vmas)
-		return log_errno(-ENOTSUP, "mm-%d: no mappings: older images (vmas-%d) are not "
-				 "covered", t->pid, t->pid);
+		return log_errno(-EINVAL, "mm-%d: no mappings", t->pid);
 	ret = plan_check_vmas(t->mm, t->pid, task_size(), &n);
 	if (ret < 0)
 		return ret;

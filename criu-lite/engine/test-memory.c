@@ -618,7 +618,7 @@ static void test_hostile_vmas(void **state)
 	assert_int_equal(memory_restore_load(&f->r, &f->task), -EINVAL);
 	*e = saved;
 	f->task.mm->n_vmas = 0;
-	assert_int_equal(memory_restore_load(&f->r, &f->task), -ENOTSUP);
+	assert_int_equal(memory_restore_load(&f->r, &f->task), -EINVAL);
 }
 
 /* Another kernel's vdso: one byte of its saved code differs. */
