@@ -20,6 +20,7 @@
 #include "images/inventory.pb-c.h"
 
 struct arena;
+struct cow;
 struct image_dir;
 struct kernel_features;
 struct mapped_files;
@@ -93,6 +94,7 @@ struct restore {
 	struct file *files;		/* ascending by (id, type) */
 	size_t n_files;
 	struct proc_maps *own_maps;	/* our mappings, which every task begins with */
+	struct cow *cow;		/* engine/cow.c */
 	struct mapped_files *mapped;	/* kinds/mm/vma.c */
 	struct memfd_inode *memfds;	/* kinds/mm/memfd.c */
 	struct restore_sync *sync;

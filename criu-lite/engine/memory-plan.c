@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "image/vma.h"
@@ -111,6 +112,29 @@ int plan_reads_add(struct plan_reads *p, uint64_t addr, uint64_t len, int fd, ui
 		len -= part;
 	}
 	return 0;
+}
+
+static int compare_ranges(const void *a, const void *b)
+{
+	const struct plan_range *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+size_t ranges_merge(struct plan_range *ranges, size_t n)
+{
+	size_t last = 0;
+
+	if (!n)
+		return 0;
+	qsort(ranges, n, sizeof(*ranges), compare_ranges);
+	for (size_t i = 1; i < n; i++) {
+		if (ranges[i].start > ranges[last].end)
+			ranges[++last] = ranges[i];
+		else
+			ranges[last].end = MAX(ranges[last].end, ranges[i].end);
+	}
+	return last + 1;
 }
 
 /* The end of the last range from *i on that meets [start, end); 0: none does. */

@@ -21,6 +21,7 @@ enum plan_pages {
 	PLAN_PAGES_NONE,		/* there must be none: shared, or made by the kernel */
 	PLAN_PAGES_KERNEL,		/* nothing: the kernel has the same (vdso) */
 	PLAN_PAGES_READ,		/* reads them into place */
+	PLAN_PAGES_THERE,		/* nothing: they were read before the task had children */
 	PLAN_PAGES_LAZY,		/* leaves them to the lazy-pages server */
 };
 
@@ -59,6 +60,9 @@ void plan_reads_init(struct plan_reads *p, const struct plan_area *areas, size_t
  */
 int plan_reads_add(struct plan_reads *p, uint64_t addr, uint64_t len, int fd, uint64_t offset,
 		   uint64_t *bad);
+
+/* Sorts, and makes one of ranges that meet. Returns how many are left. */
+size_t ranges_merge(struct plan_range *ranges, size_t n);
 
 /*
  * The lowest address in [low, high) where @size bytes overlap neither @a nor

@@ -7,7 +7,8 @@
  * kind. What a task then does is arithmetic: it hands the restorer a list of
  * mappings and a list of reads.
  *
- *	eager	every page of the image is read into place
+ *	eager	every page of the image is read into place; what the task shares
+ *		with its parent or children is there already (engine/cow.c)
  *	lazy	anonymous mappings are armed: the restorer registers them with
  *		a userfaultfd and reads nothing for them; the server is told
  *		what to bring where. The others are filled as in eager mode.
@@ -27,6 +28,8 @@
 #include "core/kind.h"
 #include "core/options.h"
 #include "core/restore.h"
+#include "engine/cow.h"
+#include "engine/cow-plan.h"
 #include "engine/memory-plan.h"
 #include "image/vma.h"
 #include "inject/abi/restorer.h"
@@ -89,7 +92,7 @@ static size_t count_ordinary(const struct task *t)
 	return t->mm->n_vmas - count_guards(t);
 }
 
-static enum plan_pages plan_of(const struct restore *r, const VmaEntry *entry)
+enum plan_pages memory_restore_pages(const struct restore *r, const VmaEntry *entry)
 {
 	switch (kind_of(r, entry)->pages) {
 	case VMA_PAGES_ALL:
@@ -103,23 +106,52 @@ static enum plan_pages plan_of(const struct restore *r, const VmaEntry *entry)
 	return PLAN_PAGES_NONE;
 }
 
+/* A piece that is there has at most one part before it that is not. */
+static size_t max_segments(const struct restore *r, const struct task *t)
+{
+	return count_ordinary(t) + 2 * cow_pieces(r)->n + 1;
+}
+
+/* A piece takes reads away, but may leave two of one. */
+static size_t max_reads(const struct restore *r, const struct task *t)
+{
+	return t->restore->n_reads + cow_pieces(r)->n;
+}
+
+/* The mappings of a task, cut at the borders of what is there already. */
+static size_t list_segments(const struct restore *r, const struct task *t, struct plan_area *areas)
+{
+	size_t n = 0, at = 0, n_vmas = count_ordinary(t);
+
+	for (size_t i = 0; i < n_vmas; i++) {
+		const VmaEntry *e = t->mm->vmas[i];
+		struct cow_segment s;
+
+		for (uint64_t start = e->start; start < e->end; start = s.end) {
+			s = cow_segment_at(cow_pieces(r), &at, start, e->end);
+			areas[n++] = (struct plan_area){
+				.start = s.start,
+				.end = s.end,
+				.pages = s.piece ? PLAN_PAGES_THERE : memory_restore_pages(r, e),
+			};
+		}
+	}
+	return n;
+}
+
 /* Plans the reads of a task; with @reads NULL they are counted. */
 static int plan_reads(const struct restore *r, const struct task *t, struct restorer_read *reads,
 		      size_t max_reads, struct plan_reads *p)
 {
 	const struct page_map *map = t->restore->pages;
-	size_t n = count_ordinary(t);
-	_cleanup_free_ struct plan_area *areas = calloc(n + 1, sizeof(*areas));
+	size_t n = 0;
+	_cleanup_free_ struct plan_area *areas = calloc(max_segments(r, t), sizeof(*areas));
 	uint64_t bad = 0;
 	int ret = 0;
 
 	if (!areas)
 		return log_errno(-ENOMEM, "pid %d: cannot plan its memory", t->pid);
-	for (size_t i = 0; i < n; i++) {
-		areas[i].start = t->mm->vmas[i]->start;
-		areas[i].end = t->mm->vmas[i]->end;
-		areas[i].pages = plan_of(r, t->mm->vmas[i]);
-	}
+	n = list_segments(r, t, areas);
 	plan_reads_init(p, areas, n, reads, max_reads);
 	for (size_t i = 0; ret == 0 && i < map->n_extents; i++) {
 		const struct page_extent *ext = &map->extents[i];
@@ -232,16 +264,17 @@ int memory_restore_open(struct restore *r)
 
 uint64_t memory_restore_room(const struct restore *r, const struct task *t)
 {
-	return t->mm->n_vmas * sizeof(struct restorer_vma) +
-	       count_guards(t) * sizeof(struct restorer_guard) +
-	       t->restore->n_reads * sizeof(struct restorer_read) + vdso_room(r) + ALLOC_SLACK;
+	return max_segments(r, t) * sizeof(struct restorer_vma) +
+	       (cow_pieces(r)->n + 1 + count_guards(t)) * sizeof(struct restorer_range) +
+	       max_reads(r, t) * sizeof(struct restorer_read) + vdso_room(r) + ALLOC_SLACK;
 }
 
 int memory_restore_find_area(const struct restore *r, const struct task *t, uint64_t size,
 			     uint64_t *addr)
 {
+	const struct cow_pieces *pieces = cow_pieces(r);
 	size_t n_old = r->own_maps->n_vmas, n_new = count_ordinary(t);
-	_cleanup_free_ struct plan_range *old = calloc(n_old + 1, sizeof(*old));
+	_cleanup_free_ struct plan_range *old = calloc(n_old + pieces->n + 1, sizeof(*old));
 	_cleanup_free_ struct plan_range *new = calloc(n_new + 1, sizeof(*new));
 	int ret;
 
@@ -251,6 +284,14 @@ int memory_restore_find_area(const struct restore *r, const struct task *t, uint
 		old[i].start = r->own_maps->vmas[i].start;
 		old[i].end = r->own_maps->vmas[i].end;
 	}
+	/* Those in place are part of the new layout. */
+	for (size_t i = 0; i < pieces->n; i++) {
+		const struct cow_piece *p = &pieces->list[i];
+
+		if (p->at != p->start)
+			old[n_old++] = (struct plan_range){ p->at, p->at + (p->end - p->start) };
+	}
+	n_old = ranges_merge(old, n_old);
 	for (size_t i = 0; i < n_new; i++) {
 		new[i].start = t->mm->vmas[i]->start;
 		new[i].end = t->mm->vmas[i]->end;
@@ -301,40 +342,99 @@ static bool arm_range(const struct restore *r, const VmaEntry *entry, struct han
 	return false;
 }
 
+int memory_restore_vma(struct restore *r, struct task *t, const VmaEntry *entry,
+		       struct restorer_vma *vma)
+{
+	*vma = (struct restorer_vma){
+		.start = entry->start,
+		.len = entry->end - entry->start,
+		.offset = entry->pgoff,
+		.madv = entry->has_madv ? entry->madv : 0,
+		.fd = -1,
+		.prot = entry->prot,
+		.flags = entry->flags,
+	};
+	return kind_of(r, entry)->plan(r, t, entry, vma);
+}
+
+/* One mapping, in as many parts as pieces of it are there already. */
+static void add_segments(const struct restore *r, const struct restorer_vma *vma, size_t *at,
+			 struct restorer_mm *mm)
+{
+	uint64_t end = vma->start + vma->len;
+	struct cow_segment s;
+
+	for (uint64_t start = vma->start; start < end; start = s.end) {
+		struct restorer_vma *v = &mm->vmas[mm->n_vmas++];
+
+		s = cow_segment_at(cow_pieces(r), at, start, end);
+		*v = *vma;
+		v->start = s.start;
+		v->len = s.end - s.start;
+		v->offset += s.start - vma->start;
+		if (s.piece) {
+			v->how |= RESTORER_VMA_THERE;
+			v->from = s.piece->at;
+		}
+	}
+}
+
 static int plan_vmas(struct restore *r, struct task *t, struct restorer_args *args,
 		     struct handoff_range *ranges, size_t *n_ranges)
 {
-	size_t n = count_ordinary(t);
-	struct restorer_vma *v = restorer_alloc(args, n * sizeof(*v));
+	size_t n = count_ordinary(t), at = 0;
 
-	if (!v)
+	args->mm.vmas = restorer_alloc(args, max_segments(r, t) * sizeof(*args->mm.vmas));
+	if (!args->mm.vmas)
 		return -ENOMEM;
-	args->mm.vmas = v;
 	for (size_t i = 0; i < n; i++) {
 		const VmaEntry *e = t->mm->vmas[i];
+		struct restorer_vma vma;
 		int ret;
 
 		if (!is_mapped(e))
 			continue;
-		v->start = e->start;
-		v->len = e->end - e->start;
-		v->offset = e->pgoff;
-		v->madv = e->has_madv ? e->madv : 0;
-		v->fd = -1;
-		v->prot = e->prot;
-		v->flags = e->flags;
-		ret = kind_of(r, e)->plan(r, t, e, v);
+		ret = memory_restore_vma(r, t, e, &vma);
 		if (ret < 0)
 			return ret;
 		if (arm_range(r, e, &ranges[*n_ranges])) {
-			v->how |= RESTORER_VMA_ARM;
+			vma.how |= RESTORER_VMA_ARM;
 			++*n_ranges;
 		} else {
 			note_eager(r, t, e);
 		}
-		v++;
+		add_segments(r, &vma, &at, &args->mm);
 	}
-	args->mm.n_vmas = v - args->mm.vmas;
+	return 0;
+}
+
+static int compare_keep(const void *a, const void *b)
+{
+	const struct restorer_range *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+/* What the restorer unmaps nothing of: its own area, and what is there already. */
+static int plan_keep(const struct restore *r, struct restorer_args *args)
+{
+	const struct cow_pieces *pieces = cow_pieces(r);
+	struct restorer_range *keep = restorer_alloc(args, (pieces->n + 1) * sizeof(*keep));
+
+	if (!keep)
+		return -ENOMEM;
+	args->mm.keep = keep;
+	args->mm.n_keep = pieces->n + 1;
+	for (size_t i = 0; i < pieces->n; i++)
+		keep[i] = (struct restorer_range){
+			.start = pieces->list[i].at,
+			.len = pieces->list[i].end - pieces->list[i].start,
+		};
+	keep[pieces->n] = (struct restorer_range){
+		.start = args->area_start,
+		.len = args->area_end - args->area_start,
+	};
+	qsort(keep, args->mm.n_keep, sizeof(*keep), compare_keep);
 	return 0;
 }
 
@@ -360,7 +460,7 @@ static int plan_guards(const struct task *t, struct restorer_args *args)
 static int plan_all_reads(const struct restore *r, const struct task *t,
 			  struct restorer_args *args)
 {
-	size_t n = t->restore->n_reads;
+	size_t n = max_reads(r, t);
 	struct plan_reads p;
 	int ret;
 
@@ -406,7 +506,9 @@ int memory_restore_plan(struct restore *r, struct task *t, struct restorer_args 
 		return log_errno(-ENOMEM, "pid %d: cannot plan its memory", t->pid);
 	args->mm.task_size = task_size();
 	args->mm.uffd = -1;
-	ret = plan_vmas(r, t, args, ranges, &n_ranges);
+	ret = plan_keep(r, args);
+	if (ret >= 0)
+		ret = plan_vmas(r, t, args, ranges, &n_ranges);
 	if (ret >= 0)
 		ret = plan_guards(t, args);
 	if (ret >= 0)

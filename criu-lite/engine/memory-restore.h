@@ -13,8 +13,12 @@
 
 #include <stdint.h>
 
+#include "engine/memory-plan.h"
+#include "images/vma.pb-c.h"
+
 struct restore;
 struct restorer_args;
+struct restorer_vma;
 struct task;
 
 /*
@@ -28,6 +32,13 @@ int memory_restore_load(struct restore *r, struct task *t);
  * mappings share. Returns 0 or -errno.
  */
 int memory_restore_open(struct restore *r);
+
+/* What becomes of the pages of a mapping whose kind has checked it. */
+enum plan_pages memory_restore_pages(const struct restore *r, const VmaEntry *entry);
+
+/* The mapping as a whole, not armed. Its file is open. Returns 0 or -errno, logged. */
+int memory_restore_vma(struct restore *r, struct task *t, const VmaEntry *entry,
+		       struct restorer_vma *vma);
 
 /* How many bytes memory_restore_plan() takes from restorer_alloc() at most. */
 uint64_t memory_restore_room(const struct restore *r, const struct task *t);

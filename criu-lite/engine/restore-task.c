@@ -4,7 +4,7 @@
  *
  * It is a copy of its maker: same memory, same service descriptors. It makes
  * its children before anything of its own is in place, so that they inherit
- * nothing but what all share; then sessions, groups, the kinds' state, the
+ * nothing but what all share, and the memory that they had from it; then sessions, groups, the kinds' state, the
  * descriptor table; at last it leaves for the restorer, which replaces the
  * memory this code runs in.
  *
@@ -29,6 +29,7 @@
 #include "core/file.h"
 #include "core/kind.h"
 #include "core/restore.h"
+#include "engine/cow.h"
 #include "engine/fdtable.h"
 #include "engine/memory-restore.h"
 #include "engine/restore-area.h"
@@ -217,6 +218,9 @@ static int run_task(struct restore *r, struct task *t)
 		if (ret < 0)
 			return ret;
 	}
+	ret = cow_prepare(r, t);
+	if (ret < 0)
+		return ret;
 	ret = found_family(r, t);
 	if (ret < 0)
 		return ret;

@@ -31,6 +31,7 @@
 #include "core/options.h"
 #include "core/restore.h"
 #include "engine/clocks.h"
+#include "engine/cow.h"
 #include "engine/fdtable.h"
 #include "engine/interrupt.h"
 #include "engine/lazy.h"
@@ -75,7 +76,7 @@ static int check_images(struct restore *r)
 		if (ret < 0)
 			return ret;
 	}
-	return 0;
+	return cow_init(r);
 }
 
 /* From here on the numbers below service_base belong to the tasks. */

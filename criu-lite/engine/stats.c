@@ -13,6 +13,7 @@
 #include "core/restore.h"
 #include "image/dir.h"
 #include "image/writer.h"
+#include "inject/abi/restorer.h"
 #include "util/log.h"
 
 void stats_begin(struct stats_clock *clock)
@@ -74,7 +75,9 @@ int stats_write_restore(struct restore *r)
 	e.forking_time = between(r->clock, STATS_START, STATS_FORKING);
 	e.restore_time = between(r->clock, STATS_START, STATS_RESTORED);
 	e.has_pages_restored = true;
-	e.pages_restored = r->pages_restored;
+	e.pages_compared = r->sync->pages_compared;
+	e.pages_skipped_cow = r->sync->pages_shared;
+	e.pages_restored = r->pages_restored - r->sync->pages_shared;
 	entry.restore = &e;
 	log_info("restored in %u us, %u us of them until all tasks existed", e.restore_time,
 		 e.forking_time);

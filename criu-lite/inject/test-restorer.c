@@ -221,6 +221,10 @@ static struct restorer_args *map_area(void)
 	args->area_end = shared->area_end = args->area_start + size;
 	args->heap_next = ALIGN_UP((uintptr_t)(args + 1), 16);
 	args->heap_end = (uintptr_t)area + code + AREA_HEAP;
+	args->mm.keep = take(args, sizeof(*args->mm.keep));
+	args->mm.keep->start = args->area_start;
+	args->mm.keep->len = size;
+	args->mm.n_keep = 1;
 	return args;
 }
 

@@ -13,6 +13,9 @@
  * Each mapping is made where it was, and never over another one: what can't
  * be there is an error, not a replacement. One that gets pages read into it is
  * writable until it is full; its own protection and then its advice follow.
+ * What the task shares with its parent or children is there before, filled and
+ * writable: it is kept when all else is unmapped, and moved where it is not in
+ * place.
  * Guard regions come after both, since protection and locking would refuse
  * them, and userfaultfd last: from then on a missing page waits for its
  * server. The vdso goes home when its place is sure to be free.
@@ -64,14 +67,24 @@ static void settle_vdso(struct restorer_args *args)
 	}
 }
 
+static void unmap(struct restorer_args *args, uint64_t start, uint64_t end)
+{
+	if (start < end)
+		restorer_must(args, RESTORER_STEP_UNMAP, pie_call(munmap, start, end - start),
+			      start);
+}
+
 static void unmap_old(struct restorer_args *args)
 {
-	uint64_t above = args->mm.task_size - args->area_end;
+	uint64_t at = 0;
 
-	restorer_must(args, RESTORER_STEP_UNMAP, pie_call(munmap, 0, args->area_start), 0);
-	if (above)
-		restorer_must(args, RESTORER_STEP_UNMAP, pie_call(munmap, args->area_end, above),
-			      args->area_end);
+	for (uint64_t i = 0; i < args->mm.n_keep; i++) {
+		const struct restorer_range *keep = &args->mm.keep[i];
+
+		unmap(args, at, keep->start);
+		at = keep->start + keep->len;
+	}
+	unmap(args, at, args->mm.task_size);
 }
 
 /*
@@ -103,6 +116,24 @@ static void map(struct restorer_args *args, const struct restorer_vma *vma, bool
 
 	if (at != vma->start)
 		restorer_fail(args, RESTORER_STEP_MAP, -EEXIST, vma->start);
+}
+
+/* Moving would unmap what is at its destination: that is taken first. */
+static void take(struct restorer_args *args, const struct restorer_vma *vma)
+{
+	const struct restorer_vma place = {
+		.start = vma->start,
+		.len = vma->len,
+		.fd = -1,
+		.flags = MAP_PRIVATE | MAP_NORESERVE,
+	};
+
+	if (vma->from == vma->start)
+		return;
+	map(args, &place, false);
+	restorer_must(args, RESTORER_STEP_MAP,
+		      pie_call(mremap, vma->from, vma->len, vma->len,
+			       MREMAP_MAYMOVE | MREMAP_FIXED, vma->start), vma->start);
 }
 
 static void read_pages(struct restorer_args *args, const struct restorer_read *read)
@@ -139,12 +170,16 @@ static void make_vma(struct restorer_args *args, const struct restorer_vma *vma,
 {
 	const struct restorer_read *reads = args->mm.reads;
 	uint64_t end = vma->start + vma->len;
-	bool filled = *read < args->mm.n_reads && reads[*read].addr < end;
+	bool there = vma->how & RESTORER_VMA_THERE;
+	bool filled = there || (*read < args->mm.n_reads && reads[*read].addr < end);
 
-	map(args, vma, filled);
+	if (there)
+		take(args, vma);
+	else
+		map(args, vma, filled);
 	while (*read < args->mm.n_reads && reads[*read].addr < end)
 		read_pages(args, &reads[(*read)++]);
-	if (fill_prot(vma, filled) != vma->prot)
+	if (there || fill_prot(vma, filled) != vma->prot)
 		restorer_must(args, RESTORER_STEP_PROTECT,
 			      pie_call(mprotect, vma->start, vma->len, vma->prot), vma->start);
 	advise(args, vma);
@@ -163,7 +198,7 @@ static void make_vmas(struct restorer_args *args)
 static void install_guards(struct restorer_args *args)
 {
 	for (uint64_t i = 0; i < args->mm.n_guards; i++) {
-		const struct restorer_guard *g = &args->mm.guards[i];
+		const struct restorer_range *g = &args->mm.guards[i];
 
 		restorer_must(args, RESTORER_STEP_ADVISE,
 			      pie_call(madvise, g->start, g->len, MADV_GUARD_INSTALL), g->start);

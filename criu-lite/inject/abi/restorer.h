@@ -50,6 +50,8 @@ struct restore_sync {
 	uint32_t fail_step;		/* enum restorer_step */
 	uint64_t fail_arg;		/* an address, an index, as the step has it */
 	uint32_t claimed;		/* the fail_* above have their writer */
+	/* Counted while tasks make what they share with their children. */
+	uint64_t pages_compared, pages_shared;
 };
 
 /* One step of the restorer, so that an error has a name outside. */
@@ -90,6 +92,7 @@ struct restorer_vdso_piece {
 
 enum restorer_vma_flags {
 	RESTORER_VMA_ARM = 1 << 0,	/* register with the userfaultfd, do not fill */
+	RESTORER_VMA_THERE = 1 << 1,	/* mapped and filled: in place, or to be moved there */
 };
 
 /* One mapping. prot while it is filled is prot | PROT_WRITE where reads follow. */
@@ -97,6 +100,7 @@ struct restorer_vma {
 	uint64_t start, len;
 	uint64_t offset;		/* bytes */
 	uint64_t madv;			/* bit mask of 1 << MADV_x */
+	uint64_t from;			/* RESTORER_VMA_THERE: where it is */
 	int32_t fd;			/* -1: anonymous */
 	uint32_t prot;
 	uint32_t flags;			/* MAP_*, without MAP_FIXED */
@@ -111,8 +115,7 @@ struct restorer_read {
 	int32_t pad;
 };
 
-/* A range that faults on any access (MADV_GUARD_INSTALL), whatever is mapped there. */
-struct restorer_guard {
+struct restorer_range {
 	uint64_t start, len;
 };
 
@@ -121,8 +124,11 @@ struct restorer_mm {
 	uint64_t n_vmas;
 	struct restorer_read *reads;	/* ascending */
 	uint64_t n_reads;
-	struct restorer_guard *guards;	/* installed after the last mprotect and madvise */
+	/* They fault on any access: installed after the last mprotect and madvise. */
+	struct restorer_range *guards;
 	uint64_t n_guards;
+	struct restorer_range *keep;	/* not unmapped: the area and what is there; ascending */
+	uint64_t n_keep;
 	struct restorer_vdso_piece *vdso;
 	uint64_t n_vdso;
 	uint64_t task_size;		/* end of user address space */

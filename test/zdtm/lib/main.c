@@ -3,7 +3,7 @@
  * The life of a test, from its command line to its verdict:
  *
  *	NAME --describe
- *	NAME --out FILE --pidfile FILE [--spoil]
+ *	NAME --out FILE --pidfile FILE [--lazy] [--spoil]
  *
  * The second form returns when the test is ready in the background, with its pid
  * in the pidfile. The test has a session of its own and stdin from /dev/null; or it
@@ -32,8 +32,13 @@ struct launch {
 };
 
 /* Filled from the command line before the first fork, constant after it. */
-static bool spoiling;
+static bool lazy, spoiling;
 static volatile sig_atomic_t stop;
+
+bool zdtm_lazy(void)
+{
+	return lazy;
+}
 
 bool zdtm_spoiling(void)
 {
@@ -134,6 +139,7 @@ static int parse(struct launch *launch, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "describe", no_argument, NULL, 'd' },
+		{ "lazy", no_argument, NULL, 'l' },
 		{ "out", required_argument, NULL, 'o' },
 		{ "pidfile", required_argument, NULL, 'p' },
 		{ "spoil", no_argument, NULL, 's' },
@@ -145,6 +151,9 @@ static int parse(struct launch *launch, int argc, char **argv)
 		switch (c) {
 		case 'd':
 			launch->describe = true;
+			break;
+		case 'l':
+			lazy = true;
 			break;
 		case 'o':
 			launch->out = optarg;
@@ -169,8 +178,8 @@ int main(int argc, char **argv)
 	sigset_t term;
 
 	if (parse(&launch, argc, argv) < 0) {
-		fprintf(stderr, "usage: %s --describe | --out FILE --pidfile FILE [--spoil]\n",
-			argv[0]);
+		fprintf(stderr, "usage: %s --describe | --out FILE --pidfile FILE [--lazy] "
+			"[--spoil]\n", argv[0]);
 		return 2;
 	}
 	if (launch.describe) {

@@ -61,6 +61,8 @@ void zdtm_wait(void);
 void zdtm_ready(void);
 /* For such a task, when it is done: stays as it is until SIGTERM. */
 void zdtm_linger(void);
+/* Whether memory comes on first touch after the restore of this run. */
+bool zdtm_lazy(void);
 /* Whether this run is to prove that the test can fail: for spoiling in a child. */
 bool zdtm_spoiling(void);
 

@@ -133,6 +133,8 @@ class Job:
     def start(self):
         pidfile = os.path.join(self.dir, "test.pid")
         args = [self.test.program, "--out", self.out, "--pidfile", pidfile]
+        if "--lazy-pages" in self.mode.restore_options:
+            args.append("--lazy")
         if self.mode.spoil:
             args.append("--spoil")
         try:
