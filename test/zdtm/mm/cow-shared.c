@@ -29,6 +29,7 @@
 #define PAGES (SIZE / PAGE)
 #define MIB_PAGES (MIB / PAGE)
 #define OWN_SIZE (4 * MIB)
+#define UNIT 64UL
 #define N_OTHER 256
 
 /* In place of a version. */
@@ -52,18 +53,18 @@ static char *page_of(const struct state *s, size_t page)
 	return s->map + page * PAGE;
 }
 
-/* Every @step-th page of [@mib, @mib + 1) MiB. */
-static void write_pages(struct state *s, size_t mib, size_t step)
+/* Every @step-th page of a unit. */
+static void write_pages(struct state *s, size_t unit, size_t step)
 {
-	for (size_t i = mib * MIB_PAGES; i < (mib + 1) * MIB_PAGES; i += step) {
+	for (size_t i = unit * UNIT; i < (unit + 1) * UNIT; i += step) {
 		pages_fill(page_of(s, i), PAGE, 10 + s->me);
 		s->book->version[s->me][i] = 10 + s->me;
 	}
 }
 
-static void drop_pages(struct state *s, size_t mib, size_t step)
+static void drop_pages(struct state *s, size_t unit, size_t step)
 {
-	for (size_t i = mib * MIB_PAGES; i < (mib + 1) * MIB_PAGES; i += step) {
+	for (size_t i = unit * UNIT; i < (unit + 1) * UNIT; i += step) {
 		MUST(madvise(page_of(s, i), PAGE, MADV_DONTNEED));
 		s->book->version[s->me][i] = ABSENT;
 	}
@@ -74,9 +75,13 @@ static void leave_pages(struct state *s, size_t mib)
 	memset(s->book->version[s->me] + mib * MIB_PAGES, ELSEWHERE, MIB_PAGES);
 }
 
+/*
+ * What the parent changes here only its children have in common, and it will not be
+ * shared again: that is little, since the runner weighs the tree.
+ */
 static void change(struct state *s)
 {
-	size_t first = 4 + 6 * s->me;
+	size_t first = 16 + 6 * s->me;
 
 	write_pages(s, first, 3);
 	write_pages(s, first + 1, 1);
@@ -186,7 +191,7 @@ static void child(void *arg)
 		zdtm_finish(s->book->pids[GRANDCHILD]);
 	check_self(s);
 	/* What is written now is nobody else's. */
-	write_pages(s, 1, 2);
+	write_pages(s, 12, 2);
 	check_pages(s);
 }
 
@@ -200,7 +205,8 @@ static void setup(void *arg)
 	pages_fill(s->map, SIZE, 1);
 	memset(s->book->version[0], 1, PAGES);
 	/* What is never there must not come into being. */
-	drop_pages(s, 0, 1);
+	for (size_t unit = 0; unit < 8; unit++)
+		drop_pages(s, unit, 1);
 	for (int i = 1; i <= N_CHILDREN; i++)
 		make_child(s, i);
 	change(s);

@@ -12,6 +12,10 @@ from runner import criu, process, terminal, visible
 from runner.criu import Failure
 
 
+# What the kernel may count differently, in KiB: it hands counts on in batches.
+MEMORY_SLACK = 128
+
+
 @dataclasses.dataclass
 class Result:
     name: str
@@ -67,6 +71,7 @@ class Job:
         self.servers = set()
         self.statuses = {}
         self.before = None
+        self.memory = 0
         self.iteration = 0
         self.duration = 0
         self.kills = 0
@@ -133,7 +138,7 @@ class Job:
     def start(self):
         pidfile = os.path.join(self.dir, "test.pid")
         args = [self.test.program, "--out", self.out, "--pidfile", pidfile]
-        if "--lazy-pages" in self.mode.restore_options:
+        if self.is_lazy():
             args.append("--lazy")
         if self.mode.spoil:
             args.append("--spoil")
@@ -161,6 +166,7 @@ class Job:
         self.before = visible.take(self.pid, self.pids, self.out)
         if self.before is None:
             raise Failure("the test's tree changes while it should wait")
+        self.memory = process.private_memory(self.pids)
 
     def compare(self):
         """Tasks and all that /proc shows of them must be back; the last tasks may be settling."""
@@ -179,6 +185,14 @@ class Job:
             return not last
         if not process.until(same, 2):
             raise Failure("the tree is not what it was", last)
+        if not self.is_lazy():
+            self.weigh()
+
+    def weigh(self):
+        """Memory that tasks shared copy-on-write must not come back as a copy for each."""
+        memory, limit = process.private_memory(self.pids), self.memory * 1.1 + MEMORY_SLACK
+        if memory > limit:
+            raise Failure(f"the tree had {self.memory} KiB of private memory, has {memory}")
 
     def step_dump(self):
         self.remember()
@@ -206,6 +220,9 @@ class Job:
             raise Failure("restore --lazy-pages started no server")
         if not self.asked:
             self.compare()
+
+    def is_lazy(self):
+        return "--lazy-pages" in self.mode.restore_options
 
     def restore_options(self):
         return [*self.mode.restore_options, *self.facts.get("restore", "").split()]
@@ -251,7 +268,7 @@ class Job:
 
     def in_a_hurry(self):
         """Tests of missing memory begin while it is missing: nothing is looked at before."""
-        return (self.test.name.startswith("lazy/") and "--lazy-pages" in self.mode.restore_options
+        return (self.test.name.startswith("lazy/") and self.is_lazy()
                 and self.iteration == self.options.iterations)
 
     def ask(self):

@@ -48,6 +48,19 @@ def descendants(root, skip=()):
     return found
 
 
+def private_memory(pids):
+    """KiB of private memory that the processes have together; what they share counts once."""
+    total = 0
+    for pid in pids:
+        try:
+            with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+                lines = file.readlines()
+        except ProcessLookupError:  # a zombie
+            continue
+        total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss_Anon:"))
+    return total
+
+
 def reap(statuses):
     """Collects what has ended below this process; adds {pid: exit code} to statuses."""
     while True:
