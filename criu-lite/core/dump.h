@@ -59,13 +59,15 @@ struct fd_info {
 
 /* What only a dump knows of a thread and of a task. */
 struct thread_dump {
-	struct tracee *tracee;
+	struct tracee *tracee;		/* NULL: a leader that has ended */
 	struct proc_status *status;
-	struct thread_facts *facts;	/* asked for once, by the first of the task kinds */
+	/* Asked for once, by the first of the task kinds. NULL: a leader that has ended. */
+	struct thread_facts *facts;
 };
 
 struct task_dump {
 	int pidfd;
+	int runner_pidfd;		/* of the first thread that runs, if the leader has ended */
 	struct proc_stat *stat;
 	struct proc_status *status;	/* NULL: zombie, as all below */
 	struct proc_limits *limits;
@@ -78,6 +80,15 @@ struct task_dump {
 	struct parasite *parasite;
 	const struct parasite_misc *misc;
 };
+
+/*
+ * Below which /proc/N a process shows: that of a leader that has ended shows
+ * neither memory nor files.
+ */
+static inline int task_proc(const struct task *t)
+{
+	return task_is_live(t) ? task_runner(t)->tid : t->pid;
+}
 
 struct dump {
 	const struct options *opts;

@@ -66,8 +66,9 @@ int dump_refuse(const struct fd_info *info, const char *fmt, ...)
 /* The soft limit of open files is no wish of the user's about a dump. */
 static int get_fd(const struct task *t, int fd)
 {
+	int from = t->leader_ended ? t->dump->runner_pidfd : t->dump->pidfd;
 	struct rlimit limit;
-	int local = sys_pidfd_getfd(t->dump->pidfd, fd);
+	int local = sys_pidfd_getfd(from, fd);
 
 	if (local != -EMFILE)
 		return local;
@@ -76,7 +77,7 @@ static int get_fd(const struct task *t, int fd)
 	limit.rlim_cur = limit.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return -EMFILE;
-	return sys_pidfd_getfd(t->dump->pidfd, fd);
+	return sys_pidfd_getfd(from, fd);
 }
 
 static int read_owner(struct dump *d, struct fd_info *info)
@@ -184,13 +185,14 @@ static int collect_fd(struct dump *d, struct fd_info *info, int dir)
 	bool is_new;
 	int r;
 
-	r = read_proc(d, info, info->task->pid, info->fd);
+	r = read_proc(d, info, task_proc(info->task), info->fd);
 	if (r < 0)
 		return r;
 	snprintf(number, sizeof(number), "%d", info->fd);
 	if (fstatat(dir, number, &st, 0) < 0)
 		return log_errno(-errno, "pid %d fd %d: cannot stat", info->task->pid, info->fd);
-	obj = kobj_find(&d->files, info->task->pid, info->fd, identity_key(&st), &is_new);
+	obj = kobj_find(&d->files, task_proc(info->task), info->fd, identity_key(&st),
+			&is_new);
 	if (!obj)
 		return d->files.err;
 	if (!is_new) {
@@ -210,10 +212,10 @@ int fd_info_collect(struct dump *d, struct task *t)
 	size_t n;
 	int r;
 
-	r = proc_fds_read(t->pid, &numbers, &n);
+	r = proc_fds_read(task_proc(t), &numbers, &n);
 	if (r < 0)
 		return log_errno(r, "pid %d: cannot list its descriptors", t->pid);
-	dir = proc_open(t->pid, O_PATH | O_DIRECTORY | O_CLOEXEC, "fd");
+	dir = proc_open(task_proc(t), O_PATH | O_DIRECTORY | O_CLOEXEC, "fd");
 	if (dir < 0)
 		return log_errno(dir, "pid %d: cannot open its fd directory", t->pid);
 	t->dump->fds = arena_new_array(d->arena, struct fd_info, n);
@@ -387,7 +389,7 @@ static int read_path_file(struct dump *d, struct fd_info *info, int fd, const ch
 	struct statx stx;
 	int r;
 
-	r = proc_readlink(info->task->pid, &target, "%s", link);
+	r = proc_readlink(task_proc(info->task), &target, "%s", link);
 	if (r < 0)
 		return log_errno(r, "pid %d: cannot read the link %s", info->task->pid, link);
 	info->target = arena_strdup(d->arena, target);
@@ -406,7 +408,7 @@ int dump_path_file(struct dump *d, struct task *t, const char *link, uint32_t fl
 	int r;
 
 	/* Not opened for use: that could wake a device. A kind reopens it if it must. */
-	fd = proc_open(t->pid, O_PATH | O_CLOEXEC, "%s", link);
+	fd = proc_open(task_proc(t), O_PATH | O_CLOEXEC, "%s", link);
 	if (fd < 0)
 		return log_errno(fd, "pid %d: cannot open %s", t->pid, link);
 	r = read_path_file(d, info, fd, link);

@@ -51,6 +51,7 @@ struct task {
 	enum task_state state;
 	struct thread *threads;		/* the leader is element 0 */
 	size_t n_threads;
+	bool leader_ended;		/* the leader is a zombie, other threads run on */
 	TaskKobjIdsEntry *ids;		/* NULL: zombie */
 	MmEntry *mm;			/* NULL: zombie */
 	FsEntry *fs;			/* NULL: zombie */
@@ -68,6 +69,17 @@ static inline CoreEntry *task_core(const struct task *t)
 static inline bool task_is_live(const struct task *t)
 {
 	return t->state == TASK_ALIVE || t->state == TASK_STOPPED;
+}
+
+/* The first thread that has not ended. */
+static inline struct thread *task_runner(const struct task *t)
+{
+	return &t->threads[t->leader_ended ? 1 : 0];
+}
+
+static inline bool thread_runs(const struct task *t, const struct thread *th)
+{
+	return task_is_live(t) && th >= task_runner(t);
 }
 
 struct task *task_find(const struct task_list *tasks, int pid);

@@ -94,7 +94,7 @@ int clocks_dump(struct dump *d)
 
 	r = own_offsets(&ours);
 	if (r >= 0)
-		r = timens_read(root->pid, &theirs);
+		r = timens_read(task_proc(root), &theirs);
 	if (r < 0 && r != -ENOENT)
 		return log_errno(r, "pid %d: cannot read the offsets of its time namespace",
 				 root->pid);

@@ -36,7 +36,7 @@ static struct task *new_task(struct dump *d, struct task *parent, int pid)
 
 	t->dump = arena_new_object(d->arena, struct task_dump);
 	t->dump->stat = arena_new_object(d->arena, struct proc_stat);
-	t->dump->pidfd = -1;
+	t->dump->pidfd = t->dump->runner_pidfd = -1;
 	t->pid = pid;
 	t->parent = parent;
 	t->state = TASK_ALIVE;
@@ -132,11 +132,37 @@ static int freeze_threads(struct dump *d, struct task *t)
 	return log_errno(-EAGAIN, "pid %d: makes threads faster than they can be seized", t->pid);
 }
 
+/*
+ * The leader is a zombie that is nobody's tracee: it stands in the list of threads
+ * with what /proc tells of it.
+ */
+static int add_ended_leader(struct dump *d, struct task *t)
+{
+	struct thread *threads = arena_new_array(d->arena, struct thread, t->n_threads + 1);
+
+	for (size_t i = 0; i < t->n_threads; i++)
+		threads[i + 1] = t->threads[i];
+	threads[0].tid = t->pid;
+	threads[0].dump = arena_new_object(d->arena, struct thread_dump);
+	t->threads = threads;
+	t->n_threads++;
+	t->leader_ended = true;
+	/* Its files can't be had through a descriptor of the leader. */
+	t->dump->runner_pidfd = sys_pidfd_open(threads[1].tid, SYS_PIDFD_THREAD);
+	if (t->dump->runner_pidfd == -EINVAL)
+		return log_errno(-ENOTSUP, "pid %d: its leader has ended and other threads run on: "
+				 "needs Linux 6.9", t->pid);
+	if (t->dump->runner_pidfd < 0)
+		return log_errno(t->dump->runner_pidfd, "pid %d: cannot open a pidfd of thread %d",
+				 t->pid, threads[1].tid);
+	return 0;
+}
+
 /* What a stopped task's wait status says: it was stopped by job control. */
 static void note_state(struct task *t)
 {
 	t->state = TASK_ALIVE;
-	if (t->threads[0].dump->tracee->stop_signal)
+	if (task_runner(t)->dump->tracee->stop_signal)
 		t->state = TASK_STOPPED;
 }
 
@@ -161,41 +187,57 @@ static int zombie(struct dump *d, struct task *t)
 	return 0;
 }
 
-/* Positive: the task has vanished. */
-static int freeze_task(struct dump *d, struct task *t)
+/* By way of a thread that runs. A zombie has no memory that anything could be left in. */
+static int settle(const struct task *t)
 {
-	int r = inject_settle(t->pid);
+	_cleanup_free_ pid_t *tids = NULL;
+	size_t n;
+	int r = proc_threads_read(t->pid, &tids, &n);
 
-	/* A zombie has no memory that anything could be left in. */
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		struct proc_stat stat;
+
+		r = proc_stat_read(t->pid, tids[i], &stat);
+		if (r >= 0 && stat.state != 'Z' && stat.state != 'X')
+			return inject_settle(tids[i]);
+		if (r == -ESRCH || r == -ENOENT)
+			r = 0;
+	}
+	return r;
+}
+
+static int freeze_threads_of(struct dump *d, struct task *t)
+{
+	int r = freeze_threads(d, t);
+
 	if (r < 0 && r != -ESRCH)
 		return r;
 	r = read_stat(t);
-	if (r == -ESRCH)
-		return 1;
 	if (r < 0)
+		return r;
+	if (!t->n_threads)
+		return zombie(d, t);
+	if (t->threads[0].tid != t->pid) {
+		r = add_ended_leader(d, t);
+		if (r < 0)
+			return r;
+	}
+	note_state(t);
+	return 0;
+}
+
+/* Positive: the task has vanished. */
+static int freeze_task(struct dump *d, struct task *t)
+{
+	int r = settle(t);
+
+	if (r < 0 && r != -ESRCH)
 		return r;
 	t->dump->pidfd = sys_pidfd_open(t->pid, 0);
 	if (t->dump->pidfd < 0 && t->dump->pidfd != -ESRCH)
 		return log_errno(t->dump->pidfd, "pid %d: cannot open a pidfd", t->pid);
-	if (t->dump->stat->state != 'Z') {
-		r = freeze_threads(d, t);
-		if (r < 0 && r != -ESRCH)
-			return r;
-		r = read_stat(t);
-		if (r == -ESRCH)
-			return 1;
-		if (r < 0)
-			return r;
-	}
-	if (t->dump->stat->state == 'Z' && t->n_threads)
-		return log_errno(-ENOTSUP, "pid %d: its leader has ended and other threads run on: "
-				 "not covered", t->pid);
-	if (!t->n_threads)
-		return zombie(d, t);
-	if (t->threads[0].tid != t->pid)
-		return log_errno(-ENOTSUP, "pid %d: its leader is not among its threads", t->pid);
-	note_state(t);
-	return 0;
+	r = freeze_threads_of(d, t);
+	return r == -ESRCH ? 1 : r;
 }
 
 static int freeze_children(struct dump *d, struct task *t);
@@ -299,7 +341,7 @@ int collect_parasites(struct dump *d)
 	TAILQ_FOREACH(t, &d->tasks, link) {
 		if (!task_is_live(t))
 			continue;
-		r = parasite_inject(t->threads[0].dump->tracee, &t->dump->parasite);
+		r = parasite_inject(task_runner(t)->dump->tracee, &t->dump->parasite);
 		if (r < 0)
 			return r;
 		r = parasite_misc(t->dump->parasite, &t->dump->misc);
@@ -335,7 +377,8 @@ static int detach_threads(struct task *t)
 	int r = 0;
 
 	for (size_t i = t->n_threads; i-- > 0;) {
-		int one = t->threads[i].dump ? tracee_detach(t->threads[i].dump->tracee) : 0;
+		struct tracee *tracee = t->threads[i].dump ? t->threads[i].dump->tracee : NULL;
+		int one = tracee ? tracee_detach(tracee) : 0;
 
 		r = r < 0 ? r : one;
 	}

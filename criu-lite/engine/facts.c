@@ -54,7 +54,7 @@ static int read_status(struct dump *d, pid_t pid, pid_t tid, struct proc_status 
 static int read_maps(struct dump *d, struct task *t)
 {
 	struct proc_maps maps = {};
-	int r = proc_smaps_read(t->pid, &maps);
+	int r = proc_smaps_read(task_proc(t), &maps);
 
 	if (r < 0)
 		return log_errno(r, "pid %d: cannot read its mappings", t->pid);
@@ -88,7 +88,7 @@ static int read_task(struct dump *d, struct task *t)
 		if (r < 0)
 			return r;
 	}
-	td->status = t->threads[0].dump->status;
+	td->status = task_runner(t)->dump->status;
 	td->limits = arena_new_object(d->arena, struct proc_limits);
 	r = proc_limits_read(t->pid, td->limits);
 	if (r < 0)
@@ -213,7 +213,7 @@ static int find_time_ns(struct dump *d, uint32_t *id)
 	TAILQ_FOREACH(t, &d->tasks, link) {
 		if (!task_is_live(t))
 			continue;
-		r = time_ns_of(t->pid, &ino);
+		r = time_ns_of(task_proc(t), &ino);
 		if (r < 0)
 			return r;
 		if (!first)
@@ -247,7 +247,7 @@ int collect_ids(struct dump *d)
 	TAILQ_FOREACH(t, &d->tasks, link) {
 		if (!task_is_live(t))
 			continue;
-		r = find_ids(d, t->pid, &t->ids);
+		r = find_ids(d, task_proc(t), &t->ids);
 		if (r < 0)
 			return r;
 		set_ns_ids(t->ids, time_ns);

@@ -66,6 +66,20 @@ static int check_zombie(const struct task *t)
 	return 0;
 }
 
+/* It ends by exit(), and somebody must run on. */
+static int check_ended_leader(const struct task *t)
+{
+	if (!t->leader_ended)
+		return 0;
+	if (t->n_threads < 2)
+		return log_errno(-EINVAL, "core-%d: its leader has ended and it has no other thread",
+				 t->pid);
+	if (task_core(t)->tc->exit_code & ~0xff00u)
+		return log_errno(-EINVAL, "core-%d: a leader can't have ended with the status %#x",
+				 t->pid, task_core(t)->tc->exit_code);
+	return 0;
+}
+
 static int load_core(struct restore *r, struct task *t, size_t i)
 {
 	struct thread *th = &t->threads[i];
@@ -89,8 +103,11 @@ static int load_core(struct restore *r, struct task *t, size_t i)
 	}
 	if (t->state == TASK_DEAD)
 		return check_zombie(t);
-	if (!core->thread_info || !core->thread_core)
-		return log_errno(-EINVAL, "core-%d: registers or thread state are missing", th->tid);
+	if (!i)
+		t->leader_ended = core->tc->has_leader_ended && core->tc->leader_ended;
+	if (thread_runs(t, th) == !core->thread_info || !core->thread_core)
+		return log_errno(-EINVAL, "core-%d: registers or thread state are missing, or "
+				 "those of an ended leader are there", th->tid);
 	return 0;
 }
 
@@ -117,6 +134,9 @@ static int load_task(struct restore *r, struct task *t)
 		t->n_threads = 1;
 		return 0;
 	}
+	ret = check_ended_leader(t);
+	if (ret < 0)
+		return ret;
 	for (size_t i = 1; i < t->n_threads; i++) {
 		ret = load_core(r, t, i);
 		if (ret < 0)

@@ -158,7 +158,7 @@ static int add_guards(struct dump *d, struct task *t, struct vma_list *list)
 			end = td->vmas[i].end;
 	if (!end)
 		return 0;
-	ret = pagemap_open(t->pid, d->features, &pm);
+	ret = pagemap_open(task_proc(t), d->features, &pm);
 	if (ret < 0)
 		return log_errno(ret, "pid %d: cannot read its page tables", t->pid);
 	ret = pagemap_start(pm, td->vmas[0].start, end, PAGEMAP_GUARD);
@@ -196,7 +196,7 @@ static int check_future_locks(const struct task *t)
 
 	if (!before)
 		return 0;
-	ret = proc_status_read(t->pid, 0, &now);
+	ret = proc_status_read(task_proc(t), 0, &now);
 	if (ret < 0)
 		return log_errno(ret, "pid %d: cannot read its status", t->pid);
 	locked = now.vm_locked;

@@ -206,7 +206,7 @@ static int save_all(struct memory_save *s)
 	s->iov = calloc(BATCH_MAX, sizeof(*s->iov));
 	if (!s->iov)
 		return log_errno(-ENOMEM, "pid %d: cannot save its memory", s->t->pid);
-	ret = pagemap_open(s->t->pid, s->d->features, &s->pm);
+	ret = pagemap_open(task_proc(s->t), s->d->features, &s->pm);
 	if (ret < 0)
 		return log_errno(ret, "pid %d: cannot read its page tables", s->t->pid);
 	for (size_t i = 0; i < mm->n_vmas && mm->vmas[i]->status != VMA_GUARD; i++) {

@@ -182,6 +182,8 @@ static int release(struct restore *r)
 		e->tids = arena_new_array(r->arena, int, t->n_threads);
 		for (size_t i = 0; i < t->n_threads; i++)
 			e->tids[i] = t->threads[i].tid;
+		e->leader_ended = t->leader_ended;
+		e->leader_mask = task_core(t)->tc->blk_sigset;
 		e->area_start = t->restore->area->start;
 		e->area_end = t->restore->area->end;
 		e->stop = r->opts->leave_stopped || t->state == TASK_STOPPED;

@@ -15,7 +15,8 @@
 
 struct parasite {
 	pid_t pid;
-	int mem_fd;			/* /proc/PID/mem */
+	pid_t tid;			/* who made the guest: runs, unlike maybe the leader */
+	int mem_fd;			/* /proc/TID/mem */
 	int sock;			/* control socket; -1: not connected */
 	int pipe;			/* read end of the page pipe; -1: none yet */
 	size_t pipe_size;		/* bytes */

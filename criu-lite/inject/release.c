@@ -11,6 +11,7 @@
  *	unmap		one thread of each task borrows the call instruction of its
  *			rt_sigreturn for a munmap() that takes this very code away;
  *			it is stopped before it could notice
+ *	end		leaders that had ended end again
  *	detach		all of them, when all came so far
  *
  * Until then every thread dies with us (PTRACE_O_EXITKILL): no half of a tree
@@ -109,21 +110,34 @@ static int enters(struct leaver *l, long nr, bool *yes)
 	return 0;
 }
 
-/* It runs; goes on until its rt_sigreturn is over. */
+static bool is_leader(const struct leaver *l)
+{
+	return l->tracee.tid == l->task->tids[0];
+}
+
+static bool ends(const struct leaver *l)
+{
+	return l->task->leader_ended && is_leader(l);
+}
+
+/* It runs; goes on until its rt_sigreturn is over, or its exit() begins. */
 static int leave_restorer(struct leaver *l)
 {
+	long last = ends(l) ? SYS_exit : SYS_rt_sigreturn;
 	bool leaving = false;
 	int r;
 
 	r = stop_wait(&l->tracee, STOP_RUN_SYSCALL, STOP_SYSCALL, NULL);
 	if (r >= 0)
-		r = enters(l, SYS_rt_sigreturn, &leaving);
+		r = enters(l, last, &leaving);
 	while (r >= 0 && !leaving) {
 		r = stop_run_to(&l->tracee, STOP_RUN_SYSCALL, STOP_SYSCALL, NULL);
 		if (r >= 0)
-			r = enters(l, SYS_rt_sigreturn, &leaving);
+			r = enters(l, last, &leaving);
 	}
-	return r < 0 ? r : stop_run_to(&l->tracee, STOP_RUN_SYSCALL, STOP_SYSCALL, NULL);
+	if (r < 0 || ends(l))
+		return r;
+	return stop_run_to(&l->tracee, STOP_RUN_SYSCALL, STOP_SYSCALL, NULL);
 }
 
 static int leave_all(struct leaver *leavers, size_t n)
@@ -188,9 +202,42 @@ static int unmap_area(struct leaver *l)
 	return r < 0 ? ended(l, r) : 0;
 }
 
-static bool is_leader(const struct leaver *l)
+/* The one that does what is to be done for its task. */
+static bool is_runner(const struct leaver *l)
 {
-	return l->tracee.tid == l->task->tids[0];
+	return l->tracee.tid == l->task->tids[l->task->leader_ended ? 1 : 0];
+}
+
+static bool is_zombie(const struct leaver *l)
+{
+	struct proc_stat stat;
+
+	return proc_stat_read(l->task->pid, l->tracee.tid, &stat) < 0 || stat.state == 'Z';
+}
+
+/*
+ * From the stop on its way into exit() it meets no signal, so that it can get its mask,
+ * and there is no way back. The zombie of a tracee's would stay ours; so it is let go
+ * before. Should we die now, the rest of its task still dies with us.
+ */
+static int end_leader(struct leaver *l)
+{
+	struct timespec pause = { .tv_nsec = 100 * 1000 };
+	int r = stop_set_options(&l->tracee, 0);
+
+	if (r >= 0)
+		r = stop_set_mask(&l->tracee, l->task->leader_mask);
+	if (r < 0)
+		return ended(l, r);
+	if (ptrace(PTRACE_DETACH, l->tracee.tid, 0, 0) < 0)
+		return log_errno(-errno, "pid %d: cannot let its leader end", l->task->pid);
+	l->free = true;
+	for (int i = 0; i < STOP_ROUNDS; i++) {
+		if (is_zombie(l))
+			return 0;
+		nanosleep(&pause, NULL);
+	}
+	return log_errno(-ETIMEDOUT, "pid %d: its leader does not end", l->task->pid);
 }
 
 /*
@@ -235,13 +282,13 @@ static void collect(const struct leaver *l)
 static int detach_all(struct leaver *leavers, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		int r = stop_set_options(&leavers[i].tracee, 0);
+		int r = leavers[i].free ? 0 : stop_set_options(&leavers[i].tracee, 0);
 
 		if (r < 0)
 			return ended(&leavers[i], r);
 	}
 	for (size_t i = n; i-- > 0;)
-		if (ptrace(PTRACE_DETACH, leavers[i].tracee.tid, 0, 0) == 0)
+		if (!leavers[i].free && ptrace(PTRACE_DETACH, leavers[i].tracee.tid, 0, 0) == 0)
 			leavers[i].free = true;
 	for (size_t i = n; i-- > 0;)
 		if (!leavers[i].free)
@@ -292,8 +339,11 @@ int release_tree(const struct release_task *tasks, size_t n, struct restore_sync
 	open_gate(sync);
 	r = leave_all(leavers, n_leavers);
 	for (size_t i = 0; r >= 0 && i < n_leavers; i++)
-		if (is_leader(&leavers[i]))
+		if (is_runner(&leavers[i]))
 			r = unmap_area(&leavers[i]);
+	for (size_t i = 0; r >= 0 && i < n_leavers; i++)
+		if (ends(&leavers[i]))
+			r = end_leader(&leavers[i]);
 	if (r >= 0)
 		r = send_stops(tasks, n);
 	if (r >= 0)

@@ -16,6 +16,8 @@ struct release_task {
 	int pid;
 	int *tids;			/* the leader first */
 	size_t n_tids;
+	bool leader_ended;		/* it ends first; the others go on */
+	uint64_t leader_mask;		/* with this signal mask, if it ends */
 	uint64_t area_start, area_end;	/* the restorer's, to be unmapped */
 	bool stop;			/* found stopped by SIGSTOP, before its first instruction */
 };

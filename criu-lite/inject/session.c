@@ -185,7 +185,7 @@ static int socket_beside(pid_t pid)
 /* Abstract addresses are a network namespace's own; the kernel picks this one. */
 static int listen_for(struct parasite *p, struct parasite_args *args)
 {
-	_cleanup_close_ int sock = socket_beside(p->pid);
+	_cleanup_close_ int sock = socket_beside(p->tid);
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	socklen_t len = sizeof(addr);
 
@@ -276,13 +276,13 @@ static int inject(struct parasite *p, struct tracee *by)
 		return r;
 	if (getrandom(&p->token, sizeof(p->token), 0) != sizeof(p->token))
 		return log_errno(-EIO, "cannot get random bytes");
-	p->mem_fd = proc_open(p->pid, O_RDWR, "mem");
+	p->mem_fd = proc_open(p->tid, O_RDWR, "mem");
 	if (p->mem_fd < 0)
 		return p->mem_fd;
 	listener = listen_for(p, &args);
 	if (listener < 0)
 		return listener;
-	r = pad_place(&p->pad, p->pid, p->mem_fd);
+	r = pad_place(&p->pad, p->tid, p->mem_fd);
 	if (r >= 0)
 		r = make_guest(p, by);
 	if (r >= 0)
@@ -343,16 +343,17 @@ int parasite_cure(struct parasite *p)
 	return r;
 }
 
-int parasite_inject(struct tracee *leader, struct parasite **out)
+int parasite_inject(struct tracee *by, struct parasite **out)
 {
 	struct parasite *p = calloc(1, sizeof(*p));
 	int r;
 
 	if (!p)
 		return -ENOMEM;
-	p->pid = leader->pid;
+	p->pid = by->pid;
+	p->tid = by->tid;
 	p->mem_fd = p->sock = p->pipe = -1;
-	r = inject(p, leader);
+	r = inject(p, by);
 	if (r < 0) {
 		parasite_cure(p);
 		return r;

@@ -22,6 +22,7 @@
 #include <time.h>
 
 #include "inject/tracee.h"
+#include "sys/proc_stat.h"
 #include "util/log.h"
 
 enum {
@@ -173,6 +174,22 @@ static int pass_by(struct tracee *t, enum stop_run how, enum stop_kind kind, int
 	return r < 0 ? r : resume_with(t, how, kind == STOP_SIGNAL ? code : 0);
 }
 
+/*
+ * A leader that ends while other threads run on is not collected before them. It
+ * stays as it is: a zombie, and ours until we end.
+ */
+static int look_for_ended_leader(struct tracee *t)
+{
+	struct proc_stat stat;
+
+	if (t->tid != t->pid || proc_stat_read(t->pid, t->pid, &stat) < 0)
+		return 0;
+	if (stat.state != 'Z' || stat.num_threads < 2)
+		return 0;
+	t->state = TRACEE_GONE;
+	return -ESRCH;
+}
+
 static int64_t now_ns(void)
 {
 	struct timespec ts;
@@ -198,8 +215,13 @@ static int await(struct tracee *t, siginfo_t *info)
 	sigaddset(&sigchld, SIGCHLD);
 	if (sigprocmask(SIG_BLOCK, &sigchld, &old) < 0)
 		return log_errno(-errno, "cannot block SIGCHLD");
-	while ((r = look(t, info)) == 0 && now_ns() < deadline)
-		sigtimedwait(&sigchld, NULL, &a_while);
+	while ((r = look(t, info)) == 0 && now_ns() < deadline) {
+		if (sigtimedwait(&sigchld, NULL, &a_while) > 0)
+			continue;
+		r = look_for_ended_leader(t);
+		if (r < 0)
+			break;
+	}
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	if (r == 0)
 		return log_errno(-ETIMEDOUT, "thread %d does not stop: it waits in the kernel "

@@ -104,7 +104,7 @@ static bool peek(const struct tracee *t, uint64_t addr, void *buf, size_t len)
 	struct iovec local = { buf, len };
 	struct iovec remote = { (void *)addr, len };
 
-	return process_vm_readv(t->pid, &local, 1, &remote, 1, 0) == (ssize_t)len;
+	return process_vm_readv(t->tid, &local, 1, &remote, 1, 0) == (ssize_t)len;
 }
 
 /*
@@ -177,7 +177,7 @@ static int leave_pad(struct tracee *t)
 		struct user_regs_struct regs;
 		int r = stop_get_regs(t, &regs);
 
-		if (r < 0 || !pad_holds(t->pid, *arch_regs_ip(&regs)))
+		if (r < 0 || !pad_holds(t->tid, *arch_regs_ip(&regs)))
 			return r;
 		r = stop_resume(t, STOP_RUN_CONT);
 		if (r < 0)

@@ -96,5 +96,8 @@ void restorer_thread_state(struct restorer_thread *th)
 
 void restorer_sigreturn(const struct restorer_thread *th)
 {
+	/* Its tracer sees to it that it is the last that this thread does. */
+	while (th->ends)
+		pie_call(exit, th->exit_code);
 	arch_sigreturn(th->sigframe);
 }

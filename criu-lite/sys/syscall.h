@@ -8,6 +8,7 @@
 #ifndef CRIU_LITE_SYS_SYSCALL_H
 #define CRIU_LITE_SYS_SYSCALL_H
 
+#include <fcntl.h>
 #include <linux/kcmp.h>
 #include <signal.h>
 #include <stddef.h>
@@ -40,6 +41,8 @@ enum sys_ioprio_who {
  * atfork handlers don't run and cached values in the child are the parent's.
  */
 pid_t sys_clone3(struct clone_args *args);
+/* PIDFD_THREAD (6.9), which not all headers have: of the thread, not of its process. */
+#define SYS_PIDFD_THREAD O_EXCL
 /* A pidfd is close-on-exec from the start. */
 int sys_pidfd_open(pid_t pid, unsigned int flags);
 int sys_pidfd_getfd(int pidfd, int target_fd);

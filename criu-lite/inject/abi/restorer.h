@@ -183,6 +183,7 @@ struct restorer_thread {
 	uint32_t sched_policy, sched_prio;
 	int32_t sched_nice;
 	char comm[16];
+	uint32_t ends, exit_code;	/* a leader that has ended: ends again */
 	void *siginfos;			/* n x 128 bytes, queued to this thread */
 	uint64_t n_siginfos;
 	struct restorer_creds creds;

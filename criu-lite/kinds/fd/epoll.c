@@ -116,7 +116,7 @@ static int is_target(const struct fd_info *epoll, const struct fd_info *candidat
 		.tfd = target->t.tfd,
 		.toff = target->offset,
 	};
-	int pid = epoll->task->pid;
+	int pid = task_proc(epoll->task);
 	int r = sys_kcmp(pid, pid, KCMP_EPOLL_TFD, candidate->fd, (unsigned long)&slot);
 
 	if (r < 0)

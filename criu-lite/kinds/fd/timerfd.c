@@ -105,7 +105,7 @@ static int read_state(const struct fd_info *info, struct timerfd_state *state)
 		return r;
 	if (timerfd_gettime(info->local, &its) < 0)
 		return -errno;
-	r = proc_fdinfo_read(info->task->pid, info->fd, &generic, &text);
+	r = proc_fdinfo_read(task_proc(info->task), info->fd, &generic, &text);
 	return r < 0 ? r : timerfd_parse(generic.rest, state);
 }
 

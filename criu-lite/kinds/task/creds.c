@@ -107,7 +107,9 @@ static int creds_dump_thread(struct dump *d, struct task *t, struct thread *th)
 	set_caps(d, status->cap_eff, &creds->n_cap_eff, &creds->cap_eff);
 	set_caps(d, status->cap_bnd, &creds->n_cap_bnd, &creds->cap_bnd);
 	set_caps(d, status->cap_amb, &creds->n_cap_amb, &creds->cap_amb);
-	creds->secbits = th->dump->facts->securebits;
+	/* Of a leader that has ended nobody sees them any more. */
+	if (thread_runs(t, th))
+		creds->secbits = th->dump->facts->securebits;
 	if (status->no_new_privs) {
 		creds->has_no_new_privs = true;
 		creds->no_new_privs = 1;

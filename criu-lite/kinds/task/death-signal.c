@@ -16,7 +16,7 @@
 
 static int death_signal_dump_thread(struct dump *d, struct task *t, struct thread *th)
 {
-	if (!task_is_live(t))
+	if (!thread_runs(t, th))
 		return 0;
 	th->core->thread_core->has_pdeath_sig = true;
 	th->core->thread_core->pdeath_sig = th->dump->facts->pdeath_sig;

@@ -98,7 +98,7 @@ static int check_layout(int pid, const MmEntry *mm, int err)
 static int dump_auxv(struct dump *d, struct task *t)
 {
 	struct proc_auxv auxv;
-	int r = proc_auxv_read(t->pid, &auxv);
+	int r = proc_auxv_read(task_proc(t), &auxv);
 
 	if (r < 0)
 		return log_errno(r, "pid %d: cannot read its auxiliary vector", t->pid);
@@ -144,6 +144,7 @@ static int mm_layout_dump_task(struct dump *d, struct task *t)
 {
 	const struct parasite_misc *misc = t->dump->misc;
 	MmEntry *mm = t->mm;
+	struct proc_stat stat;
 	int r;
 
 	if (!task_is_live(t))
@@ -151,7 +152,11 @@ static int mm_layout_dump_task(struct dump *d, struct task *t)
 	r = check_settings(t, misc);
 	if (r < 0)
 		return r;
-	fill_layout(mm, t->dump->stat, misc->brk);
+	/* Not that of the leader, which may have ended. */
+	r = proc_stat_read(task_proc(t), 0, &stat);
+	if (r < 0)
+		return log_errno(r, "pid %d: cannot read its memory layout", t->pid);
+	fill_layout(mm, &stat, misc->brk);
 	r = check_layout(t->pid, mm, -ENOTSUP);
 	if (r < 0)
 		return r;

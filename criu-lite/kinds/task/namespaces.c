@@ -82,7 +82,8 @@ static int check_thread(const struct task *t, const struct thread *th)
 static int namespaces_admit(struct dump *d, struct task *t)
 {
 	for (size_t i = 0; i < t->n_threads; i++) {
-		int r = check_thread(t, &t->threads[i]);
+		/* A leader that has ended is in none. */
+		int r = thread_runs(t, &t->threads[i]) ? check_thread(t, &t->threads[i]) : 0;
 
 		if (r < 0)
 			return r;

@@ -80,7 +80,7 @@ static int regs_dump_thread(struct dump *d, struct task *t, struct thread *th)
 	size_t len;
 	int r;
 
-	if (!task_is_live(t))
+	if (!thread_runs(t, th))
 		return 0;
 	r = tracee_xstate(tracee, &xstate, &len);
 	if (r < 0)
@@ -100,7 +100,8 @@ static int regs_check(struct restore *r, struct task *t)
 	if (!r->xstate)
 		r->xstate = probe_layout(r->arena);
 	for (size_t i = 0; i < t->n_threads; i++) {
-		int ret = sigframe_check(r->xstate, t->threads[i].tid, t->threads[i].core);
+		int ret = !thread_runs(t, &t->threads[i]) ? 0 :
+			  sigframe_check(r->xstate, t->threads[i].tid, t->threads[i].core);
 
 		if (ret < 0)
 			return ret;
@@ -134,8 +135,15 @@ static int regs_plan_thread(struct restore *r, struct task *t, struct thread *th
 {
 	const ThreadInfoX86 *info = th->core->thread_info;
 	const stack_t sas = signal_stack_of(th);
-	void *room = restorer_alloc(args->args, SIGFRAME_ROOM);
+	void *room;
 
+	/* It leaves by exit(). */
+	if (!thread_runs(t, th)) {
+		args->ends = 1;
+		args->exit_code = th->core->tc->exit_code >> 8;
+		return 0;
+	}
+	room = restorer_alloc(args->args, SIGFRAME_ROOM);
 	if (!room)
 		return -ENOMEM;
 	args->sigframe = sigframe_build(r->xstate, th->core, mask_of(th), &sas, room);

@@ -24,7 +24,7 @@ static int robust_list_dump_thread(struct dump *d, struct task *t, struct thread
 	uint64_t head, len;
 	int r;
 
-	if (!task_is_live(t))
+	if (!thread_runs(t, th))
 		return 0;
 	r = sys_get_robust_list(th->tid, &head, &len);
 	if (r == -ENOSYS)

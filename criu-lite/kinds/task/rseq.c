@@ -88,7 +88,7 @@ static int rseq_dump_thread(struct dump *d, struct task *t, struct thread *th)
 	const struct tracee_rseq *rseq;
 	RseqEntry *entry;
 
-	if (!task_is_live(t) || !th->dump->tracee->rseq.addr)
+	if (!thread_runs(t, th) || !th->dump->tracee->rseq.addr)
 		return 0;
 	assert(th->core->thread_info);
 	rseq = &th->dump->tracee->rseq;

@@ -28,7 +28,7 @@ static int sigaltstack_dump_thread(struct dump *d, struct task *t, struct thread
 	const struct thread_facts *facts = th->dump->facts;
 	ThreadSasEntry *sas;
 
-	if (!task_is_live(t))
+	if (!thread_runs(t, th))
 		return 0;
 	sas = arena_message(d->arena, ThreadSasEntry, thread_sas_entry__init);
 	sas->ss_sp = facts->sas_sp;

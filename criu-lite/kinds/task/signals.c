@@ -94,8 +94,12 @@ static int dump_queue(struct dump *d, const struct thread *th, bool shared,
 	SignalQueueEntry *queue = arena_message(d->arena, SignalQueueEntry,
 						signal_queue_entry__init);
 	_cleanup_free_ siginfo_t *infos = NULL;
-	size_t n;
-	int r = tracee_signals(th->dump->tracee, shared, &infos, &n);
+	size_t n = 0;
+	int r = 0;
+
+	/* What nobody can take any more nobody can read either: signals without a sender. */
+	if (th->dump->tracee)
+		r = tracee_signals(th->dump->tracee, shared, &infos, &n);
 
 	if (r < 0)
 		return r;
@@ -118,8 +122,9 @@ static int signals_dump_task(struct dump *d, struct task *t)
 	if (!task_is_live(t))
 		return 0;
 	dump_actions(d, t->dump->misc->sigactions, tc);
-	tc->blk_sigset = t->threads[0].dump->tracee->sigmask;
-	return dump_queue(d, &t->threads[0], true, &tc->signals_s);
+	tc->blk_sigset = t->leader_ended ? t->threads[0].dump->status->sig_blocked :
+			 t->threads[0].dump->tracee->sigmask;
+	return dump_queue(d, task_runner(t), true, &tc->signals_s);
 }
 
 static int signals_dump_thread(struct dump *d, struct task *t, struct thread *th)

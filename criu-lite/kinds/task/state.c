@@ -8,6 +8,10 @@
  * and asks each thread for what only that thread can tell. A zombie has a
  * task part with the status that wait() will give, and nothing else.
  *
+ * A leader can end (pthread_exit() of the main thread) while other threads run on. It
+ * is a zombie that nobody can wait for yet: it keeps its id, name, credentials and
+ * mask, which /proc tells, and the code that it ended with. What it asked to get at its parent's death nobody can find out; it is lost.
+ *
  * Refused at dump: personality bits that this format's readers don't know; a
  * zombie that dumped core, because only a second core dump could give it the
  * same status again.
@@ -84,7 +88,7 @@ static int read_number(int pid, const char *name, int base, int64_t *value)
 static int dump_personality(const struct task *t, TaskCoreEntry *tc)
 {
 	int64_t value;
-	int r = read_number(t->pid, "personality", 16, &value);
+	int r = read_number(task_proc(t), "personality", 16, &value);
 
 	if (r < 0)
 		return log_errno(r, "pid %d: cannot read its personality", t->pid);
@@ -99,7 +103,7 @@ static int dump_personality(const struct task *t, TaskCoreEntry *tc)
 static int dump_loginuid(const struct task *t, TaskCoreEntry *tc)
 {
 	int64_t value;
-	int r = read_number(t->pid, "loginuid", 10, &value);
+	int r = read_number(task_proc(t), "loginuid", 10, &value);
 
 	if (r == -ENOENT)
 		return 0;
@@ -113,7 +117,7 @@ static int dump_loginuid(const struct task *t, TaskCoreEntry *tc)
 static int dump_oom_score_adj(const struct task *t, TaskCoreEntry *tc)
 {
 	int64_t value;
-	int r = read_number(t->pid, "oom_score_adj", 10, &value);
+	int r = read_number(task_proc(t), "oom_score_adj", 10, &value);
 
 	if (r < 0)
 		return log_errno(r, "pid %d: cannot read its oom_score_adj", t->pid);
@@ -131,10 +135,25 @@ static int dump_zombie(const struct task *t, TaskCoreEntry *tc)
 	return 0;
 }
 
+static int dump_ended_leader(const struct task *t, TaskCoreEntry *tc)
+{
+	struct proc_stat leader;
+	int r = proc_stat_read(t->pid, t->pid, &leader);
+
+	if (r < 0)
+		return log_errno(r, "pid %d: cannot read the status of its leader", t->pid);
+	if (leader.exit_code & ~0xff00u)
+		return log_errno(-ENOTSUP, "pid %d: its leader has ended by a signal (status %#x) and "
+				 "other threads run on: not covered", t->pid, leader.exit_code);
+	tc->has_leader_ended = tc->leader_ended = true;
+	tc->exit_code = leader.exit_code;
+	return 0;
+}
+
 static int dump_live(const struct task *t, TaskCoreEntry *tc)
 {
 	const struct parasite_misc *misc = t->dump->misc;
-	int stop_signal = t->threads[0].dump->tracee->stop_signal, r;
+	int stop_signal = task_runner(t)->dump->tracee->stop_signal, r;
 
 	if (t->state == TASK_STOPPED) {
 		tc->has_stop_signo = true;
@@ -152,7 +171,9 @@ static int dump_live(const struct task *t, TaskCoreEntry *tc)
 		tc->has_membarrier_registration_mask = true;
 		tc->membarrier_registration_mask = misc->membarrier;
 	}
-	r = dump_personality(t, tc);
+	r = t->leader_ended ? dump_ended_leader(t, tc) : 0;
+	if (r >= 0)
+		r = dump_personality(t, tc);
 	if (r >= 0)
 		r = dump_loginuid(t, tc);
 	return r < 0 ? r : dump_oom_score_adj(t, tc);
@@ -189,7 +210,7 @@ static int state_dump_task(struct dump *d, struct task *t)
 
 static int state_dump_thread(struct dump *d, struct task *t, struct thread *th)
 {
-	if (!task_is_live(t))
+	if (!thread_runs(t, th))
 		return 0;
 	th->dump->facts = arena_new_object(d->arena, struct thread_facts);
 	return parasite_thread_facts(t->dump->parasite, th->dump->tracee, th->dump->facts);

@@ -48,7 +48,7 @@ static int unsaved_dump_task(struct dump *d, struct task *t)
 	if (!task_is_live(t))
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(file_table); i++) {
-		read_text(t->pid, file_table[i].file, theirs);
+		read_text(task_proc(t), file_table[i].file, theirs);
 		read_text(getpid(), file_table[i].file, ours);
 		if (theirs[0] && strcmp(theirs, file_table[i].derived) && strcmp(theirs, ours))
 			log_warn("pid %d: its %s is not saved", t->pid, file_table[i].what);
