@@ -164,6 +164,33 @@ static int hold_tasks(struct restore *r)
 	return 0;
 }
 
+static bool has_sigchld(const struct task *t)
+{
+	const SignalQueueEntry *queue = task_core(t)->tc->signals_s;
+
+	for (size_t i = 0; queue && i < queue->n_signals; i++)
+		if (((const siginfo_t *)queue->signals[i]->siginfo.data)->si_signo == SIGCHLD)
+			return true;
+	return false;
+}
+
+static int stop_signal(const struct restore *r, const struct task *t)
+{
+	const TaskCoreEntry *tc = task_core(t)->tc;
+
+	if (t->state == TASK_STOPPED)
+		return tc->has_stop_signo ? tc->stop_signo : SIGSTOP;
+	return r->opts->leave_stopped ? SIGSTOP : 0;
+}
+
+static struct release_task *find_release(struct release_task *list, size_t n, const struct task *t)
+{
+	for (size_t i = 0; t && i < n; i++)
+		if (list[i].pid == t->pid)
+			return &list[i];
+	return NULL;
+}
+
 static int release(struct restore *r)
 {
 	struct release_task *list;
@@ -176,7 +203,7 @@ static int release(struct restore *r)
 
 		if (!task_is_live(t))
 			continue;
-		n++;
+		e->parent = find_release(list, n++, t->parent);
 		e->pid = t->pid;
 		e->n_tids = t->n_threads;
 		e->tids = arena_new_array(r->arena, int, t->n_threads);
@@ -186,7 +213,10 @@ static int release(struct restore *r)
 		e->leader_mask = task_core(t)->tc->blk_sigset;
 		e->area_start = t->restore->area->start;
 		e->area_end = t->restore->area->end;
-		e->stop = r->opts->leave_stopped || t->state == TASK_STOPPED;
+		e->stop_signal = stop_signal(r, t);
+		e->stop_reported = task_core(t)->tc->has_stop_reported &&
+				   task_core(t)->tc->stop_reported;
+		e->has_sigchld = has_sigchld(t);
 	}
 	return release_tree(list, n, r->sync);
 }

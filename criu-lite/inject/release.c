@@ -12,6 +12,7 @@
  *			rt_sigreturn for a munmap() that takes this very code away;
  *			it is stopped before it could notice
  *	end		leaders that had ended end again
+ *	stop		tasks that were stopped, children before their parents
  *	detach		all of them, when all came so far
  *
  * Until then every thread dies with us (PTRACE_O_EXITKILL): no half of a tree
@@ -32,6 +33,7 @@
 #include <unistd.h>
 
 #include "inject/abi/restorer.h"
+#include "inject/leaver.h"
 #include "inject/stop.h"
 #include "inject/tracee.h"
 #include "sys/proc_stat.h"
@@ -46,14 +48,6 @@
 #define STOP_ROUNDS 10000
 
 #define TRACE_OPTIONS (PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL)
-
-/* A thread and where its call instruction is. */
-struct leaver {
-	const struct release_task *task;
-	struct tracee tracee;
-	uint64_t insn;
-	bool free;			/* detached */
-};
 
 /* The only error that is not logged where it comes from. */
 static int ended(const struct leaver *l, int err)
@@ -157,17 +151,20 @@ static int leave_all(struct leaver *leavers, size_t n)
 	return 0;
 }
 
-/* In and out of munmap(). The thread stands behind a system call; so it does afterwards. */
-static int borrow_call(struct leaver *l, const struct user_regs_struct *own)
+/* In and out of the call. The thread stands behind a system call; so it does afterwards. */
+static int borrow_call(struct leaver *l, const struct user_regs_struct *own, long nr,
+		       const uint64_t args[4], long *result)
 {
 	struct user_regs_struct regs = *own;
 	int r;
 
 	regs.rip = l->insn;
 	regs.orig_rax = -1;
-	regs.rax = SYS_munmap;
-	regs.rdi = l->task->area_start;
-	regs.rsi = l->task->area_end - l->task->area_start;
+	regs.rax = nr;
+	regs.rdi = args[0];
+	regs.rsi = args[1];
+	regs.rdx = args[2];
+	regs.r10 = args[3];
 	regs.eflags &= ~FLAGS_TRAP;
 	r = stop_set_regs(&l->tracee, &regs);
 	if (r >= 0)
@@ -176,13 +173,11 @@ static int borrow_call(struct leaver *l, const struct user_regs_struct *own)
 		r = stop_run_to(&l->tracee, STOP_RUN_SYSCALL, STOP_SYSCALL, NULL);
 	if (r >= 0)
 		r = stop_get_regs(&l->tracee, &regs);
-	if (r >= 0 && regs.rax)
-		return log_errno((int)regs.rax, "pid %d: cannot unmap the restorer",
-				 l->task->pid);
+	*result = regs.rax;
 	return r;
 }
 
-static int unmap_area(struct leaver *l)
+int leaver_call(struct leaver *l, long nr, const uint64_t args[4], long *result)
 {
 	struct user_regs_struct own;
 	uint64_t mask;
@@ -194,18 +189,23 @@ static int unmap_area(struct leaver *l)
 	if (r >= 0)
 		r = stop_set_mask(&l->tracee, UINT64_MAX);
 	if (r >= 0)
-		r = borrow_call(l, &own);
+		r = borrow_call(l, &own, nr, args, result);
 	if (r >= 0)
 		r = stop_set_regs(&l->tracee, &own);
 	if (r >= 0)
 		r = stop_set_mask(&l->tracee, mask);
-	return r < 0 ? ended(l, r) : 0;
+	return r;
 }
 
-/* The one that does what is to be done for its task. */
-static bool is_runner(const struct leaver *l)
+static int unmap_area(struct leaver *l)
 {
-	return l->tracee.tid == l->task->tids[l->task->leader_ended ? 1 : 0];
+	const uint64_t args[4] = { l->task->area_start, l->task->area_end - l->task->area_start };
+	long result;
+	int r = leaver_call(l, SYS_munmap, args, &result);
+
+	if (r >= 0 && result)
+		return log_errno((int)result, "pid %d: cannot unmap the restorer", l->task->pid);
+	return r;
 }
 
 static bool is_zombie(const struct leaver *l)
@@ -240,16 +240,50 @@ static int end_leader(struct leaver *l)
 	return log_errno(-ETIMEDOUT, "pid %d: its leader does not end", l->task->pid);
 }
 
-/*
- * A stop signal that is there when the first thread goes on stops them all
- * before any runs an instruction.
- */
-static int send_stops(const struct release_task *tasks, size_t n)
+/* The report of a child's stop is as it was. */
+static int settle_child(struct leaver *parent, const struct release_task *child)
 {
-	for (size_t i = 0; i < n; i++)
-		if (tasks[i].stop && kill(tasks[i].pid, SIGSTOP) < 0)
-			return log_errno(-errno, "pid %d: cannot stop it", tasks[i].pid);
-	return 0;
+	int r;
+
+	if (!child->stop_signal)
+		return 0;
+	r = leaver_take_report(parent, child);
+	if (r >= 0 && !parent->task->has_sigchld)
+		r = leaver_take_sigchld(parent);
+	return r;
+}
+
+/* @first is the leader, at its place in the list; its children have been done. */
+static int finish_task(struct leaver *first, const struct release_task *tasks, size_t n)
+{
+	const struct release_task *task = first->task;
+	size_t skip = task->leader_ended;
+	struct leaver *runner = first + skip;
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < n; i++)
+		if (tasks[i].parent == task)
+			r = settle_child(runner, &tasks[i]);
+	if (r >= 0)
+		r = unmap_area(runner);
+	if (r >= 0 && task->stop_signal)
+		r = leavers_stop(runner, task->n_tids - skip);
+	return r < 0 ? ended(runner, r) : 0;
+}
+
+/* Children come after their parents in the list, and are finished before them. */
+static int finish_all(struct leaver *leavers, size_t n_leavers, const struct release_task *tasks,
+		      size_t n)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < n_leavers; i++)
+		if (ends(&leavers[i]))
+			r = end_leader(&leavers[i]);
+	for (size_t i = n_leavers; r >= 0 && i-- > 0;)
+		if (is_leader(&leavers[i]))
+			r = finish_task(&leavers[i], tasks, n);
+	return r;
 }
 
 /* A child of ours is left for whoever waits for it. */
@@ -296,18 +330,21 @@ static int detach_all(struct leaver *leavers, size_t n)
 	return 0;
 }
 
-/* The signal is there, but a busy processor may let a task take it a moment later. */
+/* Detached, a task takes a moment until it shows as stopped again. */
 static void wait_stopped(const struct release_task *task)
 {
 	struct timespec pause = { .tv_nsec = 100 * 1000 };
+	pid_t tid = task->tids[task->leader_ended];
 	struct proc_stat stat;
 
 	for (int i = 0; i < STOP_ROUNDS; i++) {
-		if (proc_stat_read(task->pid, 0, &stat) < 0 || stat.state != 'R')
-			return;
+		if (proc_stat_read(task->pid, tid, &stat) < 0 || stat.state == 'T')
+			break;
 		nanosleep(&pause, NULL);
 	}
-	log_warn("pid %d: has not stopped yet", task->pid);
+	/* We are the parent of the root: its stop is for us to take if it had been. */
+	if (!task->parent && task->stop_reported)
+		waitpid(task->pid, NULL, WNOHANG | WUNTRACED);
 }
 
 static size_t count_threads(const struct release_task *tasks, size_t n)
@@ -338,18 +375,12 @@ int release_tree(const struct release_task *tasks, size_t n, struct restore_sync
 		return r;
 	open_gate(sync);
 	r = leave_all(leavers, n_leavers);
-	for (size_t i = 0; r >= 0 && i < n_leavers; i++)
-		if (is_runner(&leavers[i]))
-			r = unmap_area(&leavers[i]);
-	for (size_t i = 0; r >= 0 && i < n_leavers; i++)
-		if (ends(&leavers[i]))
-			r = end_leader(&leavers[i]);
 	if (r >= 0)
-		r = send_stops(tasks, n);
+		r = finish_all(leavers, n_leavers, tasks, n);
 	if (r >= 0)
 		r = detach_all(leavers, n_leavers);
 	for (size_t i = 0; r >= 0 && i < n; i++)
-		if (tasks[i].stop)
+		if (tasks[i].stop_signal)
 			wait_stopped(&tasks[i]);
 	return r;
 }

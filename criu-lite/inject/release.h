@@ -19,11 +19,15 @@ struct release_task {
 	bool leader_ended;		/* it ends first; the others go on */
 	uint64_t leader_mask;		/* with this signal mask, if it ends */
 	uint64_t area_start, area_end;	/* the restorer's, to be unmapped */
-	bool stop;			/* found stopped by SIGSTOP, before its first instruction */
+	const struct release_task *parent;	/* in the same list, before it; NULL: the root */
+	/* 0, or what stops it before its first instruction: SIGSTOP, SIGTSTP, ... */
+	int stop_signal;
+	bool stop_reported;		/* its parent has waited for the stop */
+	bool has_sigchld;		/* a SIGCHLD is queued to it */
 };
 
 /*
- * Lets the @n tasks go on in their restored state. All their threads have
+ * Lets the @n tasks, parents before their children, go on in their restored state. All their threads have
  * arrived at RESTORE_STAGE_CREDS of @sync and wait; opens that stage. Returns 0
  * when every task is on its own, or -errno (logged) with the tree still in our
  * hands: the caller kills it. Should we die meanwhile, the kernel does.

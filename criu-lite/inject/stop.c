@@ -272,6 +272,15 @@ int stop_interrupt(struct tracee *t)
 	return r < 0 ? r : stop_wait(t, STOP_RUN_CONT, STOP_INTERRUPT, NULL);
 }
 
+int stop_deliver(struct tracee *t, int sig)
+{
+	int r = request(t, PTRACE_INTERRUPT, 0, 0, "interrupt");
+
+	if (r >= 0)
+		r = resume_with(t, STOP_RUN_CONT, sig);
+	return r < 0 ? r : stop_wait(t, STOP_RUN_CONT, STOP_INTERRUPT, NULL);
+}
+
 void stop_collect(struct tracee *t)
 {
 	const struct timespec pause = { .tv_nsec = LOOK_NS };

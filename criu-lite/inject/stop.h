@@ -39,6 +39,8 @@ int stop_wait(struct tracee *t, enum stop_run how, enum stop_kind want, pid_t *c
 int stop_run_to(struct tracee *t, enum stop_run how, enum stop_kind want, pid_t *child);
 /* From any stop, or running, to a STOP_INTERRUPT. */
 int stop_interrupt(struct tracee *t);
+/* In a STOP_SIGNAL: delivers @sig in its place, and on to the STOP_INTERRUPT behind it. */
+int stop_deliver(struct tracee *t, int sig);
 /* Lets it run, without waiting. */
 int stop_resume(struct tracee *t, enum stop_run how);
 /* Looks whether a running thread has stopped or ended: lets it run on. */

@@ -368,7 +368,7 @@ static int release(pid_t pid, bool stop)
 		.n_tids = RESTORED_THREADS,
 		.area_start = shared->area_start,
 		.area_end = shared->area_end,
-		.stop = stop,
+		.stop_signal = stop ? SIGSTOP : 0,
 	};
 
 	return release_tree(&task, 1, &shared->sync);

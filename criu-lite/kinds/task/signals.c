@@ -59,6 +59,21 @@ static void dump_actions(struct dump *d, const struct parasite_sigaction *action
 	}
 }
 
+/* A stop signal stops a task that does nothing else on it. */
+static int check_stop(const struct task *t, int err)
+{
+	const TaskCoreEntry *tc = task_core(t)->tc;
+	uint32_t sig = tc->has_stop_signo ? tc->stop_signo : SIGSTOP;
+
+	if (t->state != TASK_STOPPED || sig == SIGSTOP)
+		return 0;
+	/* Without SIGKILL, SIGSTOP and the signal 0. */
+	if (tc->sigactions[sig - 3]->sigaction)
+		return log_errno(err, "core-%d: was stopped by signal %u, which has an action of its "
+				 "own", t->pid, sig);
+	return 0;
+}
+
 static void add_signal(struct dump *d, SignalQueueEntry *queue, const siginfo_t *info)
 {
 	SiginfoEntry *entry = arena_message(d->arena, SiginfoEntry, siginfo_entry__init);
@@ -118,10 +133,14 @@ static int dump_queue(struct dump *d, const struct thread *th, bool shared,
 static int signals_dump_task(struct dump *d, struct task *t)
 {
 	TaskCoreEntry *tc = task_core(t)->tc;
+	int r;
 
 	if (!task_is_live(t))
 		return 0;
 	dump_actions(d, t->dump->misc->sigactions, tc);
+	r = check_stop(t, -ENOTSUP);
+	if (r < 0)
+		return r;
 	tc->blk_sigset = t->leader_ended ? t->threads[0].dump->status->sig_blocked :
 			 t->threads[0].dump->tracee->sigmask;
 	return dump_queue(d, task_runner(t), true, &tc->signals_s);
@@ -170,7 +189,9 @@ static int signals_check(struct restore *r, struct task *t)
 		if (tc->sigactions[i]->has_compat_sigaction && tc->sigactions[i]->compat_sigaction)
 			return log_errno(-ENOTSUP, "core-%d: signal actions of a 32-bit task: not "
 					 "covered", t->pid);
-	ret = check_queue(t->pid, tc->signals_s);
+	ret = check_stop(t, -EINVAL);
+	if (ret >= 0)
+		ret = check_queue(t->pid, tc->signals_s);
 	for (size_t i = 0; ret >= 0 && i < t->n_threads; i++)
 		ret = check_queue(t->threads[i].tid,
 				  t->threads[i].core->thread_core->signals_p);

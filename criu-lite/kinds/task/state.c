@@ -158,9 +158,9 @@ static int dump_live(const struct task *t, TaskCoreEntry *tc)
 	if (t->state == TASK_STOPPED) {
 		tc->has_stop_signo = true;
 		tc->stop_signo = stop_signal;
-		if (stop_signal != SIGSTOP)
-			log_warn("pid %d: was stopped by signal %d: its parent will be told SIGSTOP",
-				 t->pid, stop_signal);
+		/* The kernel forgets the status of a stop when the parent has waited for it. */
+		if (!t->dump->stat->exit_code)
+			tc->has_stop_reported = tc->stop_reported = true;
 	}
 	tc->has_child_subreaper = true;
 	tc->child_subreaper = misc->child_subreaper;
