@@ -18,6 +18,7 @@
 
 #include "core/dump.h"
 #include "core/options.h"
+#include "engine/traced.h"
 #include "inject/session.h"
 #include "inject/tracee.h"
 #include "sys/proc_stat.h"
@@ -80,8 +81,9 @@ static int seize_new_threads(struct dump *d, struct task *t)
 		if (r == -ESRCH)
 			continue;
 		if (r < 0)
-			return r == -EPERM ? log_errno(r, "pid %d: cannot seize thread %d: is it traced "
-						       "by a debugger?", t->pid, tids[i]) : r;
+			return r == -EPERM ? log_errno(r, "pid %d: cannot seize thread %d (its tracer "
+						       "is pid %d)", t->pid, tids[i],
+						       traced_by(t->pid, tids[i])) : r;
 		th->tid = tids[i];
 		th->dump = arena_new_object(d->arena, struct thread_dump);
 		th->dump->tracee = tracee;
@@ -320,8 +322,11 @@ static int check_shell_job(struct dump *d)
 
 int collect_tree(struct dump *d)
 {
-	int r = freeze_below(d, NULL, d->opts->pid);
+	int r = traced_check_tree(d->opts->pid);
 
+	if (r < 0)
+		return r;
+	r = freeze_below(d, NULL, d->opts->pid);
 	if (r < 0)
 		return r;
 	r = freeze_adopted(d);

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Tasks that somebody else traces: a dump needs to trace them itself. */
+#ifndef CRIU_LITE_ENGINE_TRACED_H
+#define CRIU_LITE_ENGINE_TRACED_H
+
+#include <sys/types.h>
+
+/*
+ * Looks at all threads of @pid and of its descendants, while nothing has been done to
+ * any. 0, or -ENOTSUP, logged with tracer and tracee; other errors. What starts to be
+ * traced later is found when it is seized.
+ */
+int traced_check_tree(pid_t pid);
+
+/* The tracer of a thread; 0: none, or none that we can see. */
+pid_t traced_by(pid_t pid, pid_t tid);
+
+#endif
