@@ -62,6 +62,10 @@ bool arch_regs_native(const struct user_regs_struct *regs);
  * runs. True: *@regs has changed.
  */
 bool arch_regs_restart_plain_eintr(struct user_regs_struct *regs);
+/* The kernel will go on with the system call that the thread was in by restart_syscall(2). */
+bool arch_regs_goes_on(const struct user_regs_struct *regs);
+/* It will make that call from the start instead, when no handler runs. */
+void arch_regs_start_over(struct user_regs_struct *regs);
 uint64_t *arch_regs_ip(struct user_regs_struct *regs);
 
 #endif

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "inject/remote.h"
+#include "inject/seccomp.h"
 #include "inject/session.h"
 #include "util/log.h"
 #include "util/macro.h"
@@ -71,7 +72,7 @@ int parasite_thread_facts(struct parasite *p, struct tracee *t, struct thread_fa
 {
 	int r, back;
 
-	r = parasite_check_thread(t);
+	r = tracee_admit(t, false);
 	if (r < 0)
 		return r;
 	r = remote_begin(t, &p->pad);

@@ -3,7 +3,6 @@
 #ifndef CRIU_LITE_INJECT_PARASITE_H
 #define CRIU_LITE_INJECT_PARASITE_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "inject/abi/parasite.h"
@@ -28,12 +27,6 @@ struct parasite {
 	struct parasite_misc misc;
 	struct parasite_packet packet;
 };
-
-/*
- * Whether a thread may be made to do system calls: -ENOTSUP, logged, when a
- * seccomp filter might answer one of them by killing its task.
- */
-int parasite_check_thread(const struct tracee *t);
 
 /*
  * Lets its thread go on when something stopped it. -ESRCH (not logged): it was

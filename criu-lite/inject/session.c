@@ -38,10 +38,10 @@
 
 #include "inject/parasite.h"
 #include "inject/remote.h"
+#include "inject/seccomp.h"
 #include "inject/stop.h"
 #include "pie/blob.h"
 #include "sys/proc.h"
-#include "sys/proc_status.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 #include "util/macro.h"
@@ -72,20 +72,6 @@ static uint64_t area_size(void)
 	return ALIGN_UP(scratch_offset() + PARASITE_SCRATCH_SIZE + PARASITE_STACK_SIZE, PAGE_SIZE);
 }
 
-/* A filter may answer a call of ours by killing the task. */
-int parasite_check_thread(const struct tracee *t)
-{
-	_cleanup_(proc_status_fini) struct proc_status status = {};
-	int r = proc_status_read(t->pid, t->tid, &status);
-
-	if (r < 0)
-		return log_errno(r, "thread %d: cannot read its status", t->tid);
-	if (status.seccomp)
-		return log_errno(-ENOTSUP, "thread %d: a seccomp filter is in force: not covered",
-				 t->tid);
-	return 0;
-}
-
 /* Makes the guest. It stops before its first instruction, on the pad. */
 static int make_guest(struct parasite *p, struct tracee *by)
 {
@@ -104,7 +90,8 @@ static int make_guest(struct parasite *p, struct tracee *by)
 		return r;
 	r = remote_call_at(by, &p->pad, ARCH_PAD_CLONE, __NR_clone, args, &result, &tid);
 	if (tid)
-		p->guest = (struct tracee){ .pid = p->pid, .tid = tid, .state = TRACEE_SEIZED };
+		p->guest = (struct tracee){ .pid = p->pid, .tid = tid, .state = TRACEE_SEIZED,
+					    .suspended = by->suspended };
 	back = remote_end(by, &p->pad);
 	if (r >= 0)
 		r = back;
@@ -271,7 +258,7 @@ static int inject(struct parasite *p, struct tracee *by)
 	_cleanup_close_ int listener = -1;
 	int r;
 
-	r = parasite_check_thread(by);
+	r = tracee_admit(by, true);
 	if (r < 0)
 		return r;
 	if (getrandom(&p->token, sizeof(p->token), 0) != sizeof(p->token))

@@ -42,14 +42,14 @@ struct thread_facts {
 
 /*
  * Waits until what a dumper that was killed left in the task of thread @tid, which
- * has not ended, has gone: its
- * parasite needs some microseconds to leave. -EBUSY: it does not leave.
+ * has not ended, has gone: its parasite needs some microseconds to leave. -EBUSY: it does not leave.
  */
 int inject_settle(pid_t tid);
 
 /*
- * Puts a parasite into the task of @by, a thread of it; all of them stand still. On failure the task is as it was. -ENOTSUP: a seccomp filter is in
- * force, which might kill it. -ENOSPC: no place for the pad. -EAGAIN: its
+ * Puts a parasite into the task of @by, a thread of it; all of them stand still.
+ * On failure the task is as it was. -ENOTSUP: a seccomp filter might hurt it
+ * (inject/seccomp.h). -ENOSPC: no place for the pad. -EAGAIN: its
  * limits (RLIMIT_NPROC, pids.max) leave no room for a thread. -ENOMEM: RLIMIT_AS.
  */
 int parasite_inject(struct tracee *by, struct parasite **out);

@@ -86,7 +86,11 @@ int stop_set_mask(struct tracee *t, uint64_t mask)
 
 int stop_set_options(struct tracee *t, unsigned long options)
 {
-	return request(t, PTRACE_SETOPTIONS, 0, options, "set its trace options");
+	if (t->suspended)
+		options |= PTRACE_O_SUSPEND_SECCOMP;
+	return request(t, PTRACE_SETOPTIONS, 0, options, t->suspended ?
+		       "suspend its seccomp filters (are we under one ourselves?)" :
+		       "set its trace options");
 }
 
 /* @sig is delivered, or 0. */

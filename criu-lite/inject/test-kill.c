@@ -199,6 +199,19 @@ static void test_kill_at_each_call_waiting(void **state)
 	kill_at_each_call(work, ARRAY_SIZE(work), 0);
 }
 
+/* What runs under a suspended filter is on its way out with the filter in force. */
+static void test_kill_at_each_call_filtered(void **state)
+{
+	kill_at_each_call((victim_work[]){ victim_registers }, 1, VICTIM_FILTER_FAILS);
+}
+
+static void test_kill_filtered(void **state)
+{
+	const victim_work work[] = { victim_registers, victim_sleep, victim_sigsuspend };
+
+	kill_rounds(work, ARRAY_SIZE(work), VICTIM_FILTER_FAILS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -207,9 +220,11 @@ int main(void)
 		cmocka_unit_test(test_kill_at_each_call_flood),
 		cmocka_unit_test(test_kill_at_each_call_poll),
 		cmocka_unit_test(test_kill_at_each_call_waiting),
+		cmocka_unit_test(test_kill_at_each_call_filtered),
 		cmocka_unit_test(test_kill_registers),
 		cmocka_unit_test(test_kill_waiting),
 		cmocka_unit_test(test_kill_threads),
+		cmocka_unit_test(test_kill_filtered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

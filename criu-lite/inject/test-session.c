@@ -259,7 +259,27 @@ static void test_limits(void **state)
 	check_limit(RLIMIT_AS, PAGE_SIZE, 0, -ENOMEM);
 	check_limit(RLIMIT_NPROC, 1, VICTIM_ALONE, -EAGAIN);
 	check_limit(RLIMIT_NOFILE, 0, 0, -EPIPE);
-	check_limit(0, 0, VICTIM_FILTERED, -ENOTSUP);
+}
+
+/* Filters that let a parasite live, and filters that would not. */
+static void test_filters(void **state)
+{
+	const victim_work work[] = { victim_registers, victim_sleep, victim_sigsuspend };
+	const unsigned int flags[] = { VICTIM_FILTERED, VICTIM_FILTER_FAILS, VICTIM_NO_RESTART };
+	struct victim v;
+
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		victim_start(&v, work, ARRAY_SIZE(work), flags[i]);
+		for (int round = 0; round < 20; round++) {
+			round_trip(&v);
+			victim_check(&v);
+		}
+		victim_end(&v);
+	}
+	check_limit(0, 0, VICTIM_FILTER_KILLS, -ENOTSUP);
+	check_limit(0, 0, VICTIM_FILTER_LIES, -ENOTSUP);
+	/* Any of several is enough. */
+	check_limit(0, 0, VICTIM_FILTERED | VICTIM_FILTER_FAILS | VICTIM_FILTER_KILLS, -ENOTSUP);
 }
 
 /* More ranges than one request holds, to a file that splice() does not take. */
@@ -394,6 +414,7 @@ int main(void)
 		cmocka_unit_test(test_stop_meanwhile),
 		cmocka_unit_test(test_killed_meanwhile),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_filters),
 		cmocka_unit_test(test_many_ranges),
 		cmocka_unit_test(test_vdso_is_clean),
 		cmocka_unit_test(test_queued_signals),

@@ -125,10 +125,40 @@ static void make_pages(void)
 	shared->hidden = (uintptr_t)b;
 }
 
+static const struct filter {
+	unsigned int flag;
+	uint32_t action;
+	int nrs[8];				/* for these; 0 ends: all others are allowed */
+} filter_table[] = {
+	{ VICTIM_FILTERED, SECCOMP_RET_ALLOW, {} },
+	{ VICTIM_FILTER_KILLS, SECCOMP_RET_KILL_PROCESS, { __NR_vmsplice } },
+	{ VICTIM_FILTER_LIES, SECCOMP_RET_ERRNO, { __NR_clone } },
+	{ VICTIM_NO_RESTART, SECCOMP_RET_KILL_PROCESS, { __NR_restart_syscall } },
+	/* Last, for it is against prctl() too. */
+	{ VICTIM_FILTER_FAILS, SECCOMP_RET_ERRNO | EPERM,
+	  { __NR_vmsplice, __NR_clone, __NR_prctl, __NR_recvmsg, __NR_membarrier } },
+};
+
+static void install(const struct filter *f)
+{
+	struct sock_filter insns[2 * ARRAY_SIZE(f->nrs) + 2] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+	};
+	struct sock_fprog program = { 1, insns };
+
+	for (const int *nr = f->nrs; *nr; nr++) {
+		insns[program.len++] = (struct sock_filter)
+			BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, *nr, 0, 1);
+		insns[program.len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, f->action);
+	}
+	insns[program.len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+		_exit(7);
+}
+
 static void apply_flags(unsigned int flags)
 {
-	struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	struct sock_fprog program = { 1, &allow };
 	const struct rlimit one = { 1, 1 };
 	char *vdso = (char *)getauxval(AT_SYSINFO_EHDR);
 
@@ -136,10 +166,9 @@ static void apply_flags(unsigned int flags)
 		_exit(4);
 	if ((flags & VICTIM_MDWE) && prctl(PRCTL_SET_MDWE, 1, 0, 0, 0) < 0)
 		_exit(5);
-	if ((flags & VICTIM_FILTERED) &&
-	    (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-	     prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0))
-		_exit(7);
+	for (size_t i = 0; i < ARRAY_SIZE(filter_table); i++)
+		if (flags & filter_table[i].flag)
+			install(&filter_table[i]);
 	if ((flags & VICTIM_NEW_NET) && unshare(CLONE_NEWNET) < 0)
 		_exit(8);
 	if ((flags & VICTIM_ALONE) && (setrlimit(RLIMIT_NPROC, &one) < 0 ||

@@ -70,6 +70,10 @@ enum victim_flags {
 	VICTIM_ALONE = 1 << 3,			/* not root, and RLIMIT_NPROC is 1 */
 	VICTIM_FILTERED = 1 << 4,		/* a seccomp filter that allows everything */
 	VICTIM_NEW_NET = 1 << 5,		/* in a network namespace of its own */
+	VICTIM_FILTER_FAILS = 1 << 6,		/* one that makes most of a parasite's calls fail */
+	VICTIM_FILTER_KILLS = 1 << 7,		/* one that kills it for what a parasite does */
+	VICTIM_FILTER_LIES = 1 << 8,		/* one that says clone() was successful */
+	VICTIM_NO_RESTART = 1 << 9,		/* one that kills it for restart_syscall() */
 };
 
 /*

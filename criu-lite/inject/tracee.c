@@ -2,11 +2,11 @@
 /*
  * A traced thread: seizing it, reading it, letting it go.
  *
- * Two things that the kernel would do to the thread only because we stopped
- * it are undone at the stop, so that both the thread and its image go on
- * rightly:
+ * What the kernel would do to the thread only because we stopped it is undone
+ * at the stop, so that both the thread and its image go on rightly:
  *
  *  - a system call that fails with a plain EINTR is marked to be restarted;
+ *  - one that a seccomp filter would not let go on starts over (seccomp.c);
  *  - a thread inside a restartable sequence (rseq) is put at its abort
  *    handler. The kernel does that to any thread that was scheduled out in
  *    one, but later than we look, and not at all if the thread makes a system
@@ -25,6 +25,7 @@
 
 #include "inject/arch.h"
 #include "inject/pad.h"
+#include "inject/seccomp.h"
 #include "inject/stop.h"
 #include "sys/proc.h"
 #include "util/array.h"
@@ -162,6 +163,9 @@ static int read_stopped(struct tracee *t)
 		return r;
 	changed = arch_regs_restart_plain_eintr(&t->regs);
 	changed |= abort_rseq(t, arch_regs_ip(&t->regs));
+	r = tracee_avoid_restart(t, &changed);
+	if (r < 0)
+		return r;
 	return changed ? stop_set_regs(t, &t->regs) : 0;
 }
 

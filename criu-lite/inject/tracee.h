@@ -8,10 +8,12 @@
  * only ever looked at (WNOWAIT) and never collected: a collected stop takes
  * the signal that the thread was about to get with it.
  *
- * One thing can't be taken back if we die within the microseconds between
+ * Two things can't be taken back if we die within the microseconds between
  * asking a thread to stop and tracee_stop(): a few system calls fail with EINTR
  * in a thread that is merely stopped (epoll_wait and others: signal(7), last
- * section), as they do after ^Z and fg. tracee_stop() sets that right.
+ * section), as they do after ^Z and fg; and a thread whose seccomp filter kills it
+ * for restart_syscall(2) dies, as it does after ^Z and fg. tracee_stop() sets
+ * both right.
  *
  *	tracee_seize	any number of threads, without waiting for any
  *	tracee_stop	waits until the thread stands; fills what follows
@@ -56,6 +58,8 @@ struct tracee {
 	struct user_regs_struct regs;
 	uint64_t sigmask;		/* blocked signals: signal N is bit N - 1 */
 	struct tracee_rseq rseq;
+	bool admitted, admitted_host;	/* inject/seccomp.c: what it was found fit for */
+	bool suspended;			/* its seccomp filters are, while it is traced */
 	bool interrupted;		/* inject/stop.c: the stop is one of PTRACE_INTERRUPT */
 	bool collected;			/* inject/stop.c: the end of a TRACEE_GONE was collected */
 	bool exited;			/* inject/stop.c: it ended by exit(), not by a signal */
@@ -76,6 +80,8 @@ int tracee_seize(pid_t pid, pid_t tid, struct tracee *t);
  * collected, so that its parent hears of it). -ETIMEDOUT: it sits in the
  * kernel where no signal reaches it (vfork, a dead NFS server), named in the log.
  * -ENOTSUP: it runs 32-bit code, or has its system calls diverted to a handler.
+ * With a seccomp filter against restart_syscall(2) it also fails as
+ * tracee_filters_read() does.
  */
 int tracee_stop(struct tracee *t);
 

@@ -13,13 +13,6 @@
 #include "pie/string.h"
 #include "pie/syscall.h"
 
-/* Newer than the headers of some distributions. */
-enum {
-	PRCTL_GET_MDWE = 66,
-	PRCTL_GET_MEMORY_MERGE = 68,
-	MEMBARRIER_GET_REGISTRATIONS = 1 << 9,
-};
-
 /* A prctl that older kernels don't know says 0 there: they have no such state. */
 static int32_t get_since(int option)
 {

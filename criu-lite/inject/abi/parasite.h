@@ -28,6 +28,13 @@
 #define PARASITE_RANGES_MAX	1024
 #define PARASITE_NSIG		64
 
+/* What it asks with; newer than the headers of some distributions. */
+enum {
+	PRCTL_GET_MDWE = 66,
+	PRCTL_GET_MEMORY_MERGE = 68,
+	MEMBARRIER_GET_REGISTRATIONS = 1 << 9,
+};
+
 struct parasite_token {
 	uint64_t word[2];
 };

@@ -262,6 +262,16 @@ bool arch_regs_restart_plain_eintr(struct user_regs_struct *regs)
 	return false;
 }
 
+bool arch_regs_goes_on(const struct user_regs_struct *regs)
+{
+	return in_syscall(regs) && regs->rax == -(uint64_t)ERESTART_RESTARTBLOCK;
+}
+
+void arch_regs_start_over(struct user_regs_struct *regs)
+{
+	regs->rax = -(uint64_t)ERESTARTNOHAND;
+}
+
 uint64_t *arch_regs_ip(struct user_regs_struct *regs)
 {
 	return (uint64_t *)&regs->rip;
