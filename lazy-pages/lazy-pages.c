@@ -35,6 +35,7 @@ static int signals_ready(struct server *server, struct watch *watch, uint32_t ev
 		return errno == EAGAIN ? 0 : log_errno(-errno, "lazy-pages: cannot read a signal");
 	log_info("lazy-pages: signal %u: ending when everything is delivered", info.ssi_signo);
 	server->stopping = true;
+	server->demand_only = false;
 	return 0;
 }
 

@@ -20,6 +20,7 @@ struct options {
 	bool shell_job;
 	bool detach;			/* restore -d */
 	bool lazy_pages;
+	bool on_demand;			/* lazy: no page before it is touched */
 	bool all;			/* check --all */
 	const char *feature;		/* check --feature */
 	/* What follows the options: the object of the command. */

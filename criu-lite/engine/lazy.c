@@ -35,6 +35,11 @@ static const char *work_dir(const struct options *opts)
 	return opts->work_dir ? opts->work_dir : opts->images_dir;
 }
 
+static enum lazy_background background(const struct options *opts)
+{
+	return opts->on_demand ? LAZY_NONE : LAZY_LINEAR;
+}
+
 int lazy_serve(const struct options *opts)
 {
 	const struct lazy_options lazy = {
@@ -42,6 +47,7 @@ int lazy_serve(const struct options *opts)
 		.work_dir = opts->work_dir,
 		.status_fd = opts->status_fd,
 		.starter_fd = -1,
+		.background = background(opts),
 	};
 	int r = pidfile_write(opts, getpid());
 
@@ -59,6 +65,7 @@ static void run_server(const struct options *opts, int dir, int starter_fd)
 		.work_dir = opts->work_dir,
 		.status_fd = -1,
 		.starter_fd = starter_fd,
+		.background = background(opts),
 	};
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 

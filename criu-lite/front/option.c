@@ -56,6 +56,8 @@ const struct option_row option_table[] = {
 	{ "manage-cgroups", 0, OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },
 	{ "no-default-config", 0, OPTION_BOOL, COMMAND_ALL, NULL,
 	  "do not read the default configuration files", FIELD(no_default_config) },
+	{ "on-demand", 0, OPTION_BOOL, RESTORE | LAZY, NULL,
+	  "lazy: bring no page that nobody touches", FIELD(on_demand) },
 	{ "page-server", 0, OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },
 	{ "pidfile", 0, OPTION_STRING, DUMP | RESTORE | LAZY, "FILE",
 	  "write the pid of the root task, or of the server, to FILE", FIELD(pidfile) },
