@@ -66,6 +66,9 @@ void log_close(void)
 {
 	if (sink.fd != STDERR_FILENO)
 		close(sink.fd);
+	/* A copy of stderr, where that had to make room: whoever reads it waits for its end. */
+	if (sink.err_fd > STDERR_FILENO)
+		close(sink.err_fd);
 	sink.fd = STDERR_FILENO;
 	sink.err_fd = -1;
 }
