@@ -18,6 +18,7 @@
 #include "core/dump.h"
 #include "core/kind.h"
 #include "image/vma.h"
+#include "inject/session.h"
 #include "sys/features.h"
 #include "sys/pagemap.h"
 #include "sys/proc_maps.h"
@@ -78,6 +79,7 @@ static VmaEntry *new_entry(struct dump *d, const struct proc_vma *vma)
 		if (vma_has_flag(vma, madvise_table[i].code))
 			e->madv |= 1UL << madvise_table[i].advice;
 	e->has_madv = e->madv;
+	e->has_locked_on_fault = e->locked_on_fault = vma_has_flag(vma, VMA_FLAG_LF);
 	return e;
 }
 
@@ -183,11 +185,30 @@ static int add_all(struct dump *d, struct task *t, struct vma_list *list)
 	return add_guards(d, t, list);
 }
 
+/* What the parasite's memory was given without asking: all that is mapped is. */
+static int read_future_locks(struct task *t)
+{
+	_cleanup_(proc_maps_fini) struct proc_maps maps = {};
+	const struct proc_vma *area;
+	int ret = proc_smaps_read(t->pid, &maps);
+
+	if (ret < 0)
+		return log_errno(ret, "pid %d: cannot read its mappings again", t->pid);
+	area = proc_maps_find(&maps, parasite_area(t->dump->parasite));
+	if (!area || !vma_has_flag(area, VMA_FLAG_LO))
+		return log_errno(-EAGAIN, "pid %d: what it has locked changes while it stands "
+				 "still", t->pid);
+	t->mm->has_lock_future = true;
+	t->mm->lock_future = MCL_FUTURE | (vma_has_flag(area, VMA_FLAG_LF) ? MCL_ONFAULT : 0);
+	return 0;
+}
+
 /*
  * mlockall(MCL_FUTURE) locks what will be mapped. Nothing shows it, but the
- * parasite's memory is such: what is locked has grown since it came.
+ * parasite's memory is such: what is locked has grown since it came. Only then
+ * a second look at all mappings is worth its time.
  */
-static int check_future_locks(const struct task *t)
+static int find_future_locks(struct task *t)
 {
 	const struct proc_status *before = t->dump->status;
 	struct proc_status now = {};
@@ -201,23 +222,20 @@ static int check_future_locks(const struct task *t)
 		return log_errno(ret, "pid %d: cannot read its status", t->pid);
 	locked = now.vm_locked;
 	proc_status_fini(&now);
-	if (locked == before->vm_locked)
-		return 0;
-	log_error("pid %d: it locks all memory it will ever map (mlockall with MCL_FUTURE): not "
-		  "covered: use MCL_CURRENT alone", t->pid);
-	return -ENOTSUP;
+	return locked == before->vm_locked ? 0 : read_future_locks(t);
 }
 
 int memory_dump_collect(struct dump *d, struct task *t)
 {
 	struct vma_list list = {};
-	int ret = check_future_locks(t);
+	int ret;
 
+	if (!t->mm)
+		t->mm = arena_message(d->arena, MmEntry, mm_entry__init);
+	ret = find_future_locks(t);
 	if (ret == 0)
 		ret = add_all(d, t, &list);
 	if (ret == 0) {
-		if (!t->mm)
-			t->mm = arena_message(d->arena, MmEntry, mm_entry__init);
 		t->mm->vmas = arena_memdup(d->arena, list.entries,
 					   list.n * sizeof(*list.entries));
 		t->mm->n_vmas = list.n;

@@ -202,6 +202,8 @@ static const char *vma_fault(const VmaEntry *e, uint64_t task_size)
 		return "its protection has unknown bits";
 	if (e->flags & ~VMA_FLAGS_KNOWN)
 		return "its flags have unknown bits";
+	if (e->has_locked_on_fault && e->locked_on_fault && !(e->flags & MAP_LOCKED))
+		return "it is locked on fault, but not locked";
 	/* A kind may tolerate neither; both at once mean nothing. */
 	if (type == (MAP_SHARED | MAP_PRIVATE))
 		return "it is shared and private at once";
@@ -213,6 +215,9 @@ int plan_check_vmas(const MmEntry *mm, int pid, uint64_t task_size, size_t *n_or
 	uint64_t ordinary_end = 0, guard_end = 0;
 
 	*n_ordinary = 0;
+	if (mm->has_lock_future && (mm->lock_future & ~MCL_ONFAULT) != MCL_FUTURE)
+		return log_errno(-EINVAL, "mm-%d: lock_future is %#x, not MCL_FUTURE", pid,
+				 mm->lock_future);
 	for (size_t i = 0; i < mm->n_vmas; i++) {
 		const VmaEntry *e = mm->vmas[i];
 		bool guard = e->status == VMA_GUARD;

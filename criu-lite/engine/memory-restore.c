@@ -354,6 +354,8 @@ int memory_restore_vma(struct restore *r, struct task *t, const VmaEntry *entry,
 		.prot = entry->prot,
 		.flags = entry->flags,
 	};
+	if (entry->has_locked_on_fault && entry->locked_on_fault)
+		vma->how |= RESTORER_VMA_ON_FAULT;
 	return kind_of(r, entry)->plan(r, t, entry, vma);
 }
 
@@ -506,6 +508,7 @@ int memory_restore_plan(struct restore *r, struct task *t, struct restorer_args 
 		return log_errno(-ENOMEM, "pid %d: cannot plan its memory", t->pid);
 	args->mm.task_size = task_size();
 	args->mm.uffd = -1;
+	args->mm.lock_future = t->mm->has_lock_future ? t->mm->lock_future : 0;
 	ret = plan_keep(r, args);
 	if (ret >= 0)
 		ret = plan_vmas(r, t, args, ranges, &n_ranges);

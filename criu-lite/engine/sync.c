@@ -37,6 +37,7 @@ static const char *const step_names[RESTORER_STEP_COUNT] = {
 	[RESTORER_STEP_READ] = "read pages to",
 	[RESTORER_STEP_PROTECT] = "protect the VMA at",
 	[RESTORER_STEP_ADVISE] = "advise on the VMA at",
+	[RESTORER_STEP_LOCK] = "lock the VMA at",
 	[RESTORER_STEP_ARM] = "register with userfaultfd the VMA at",
 	[RESTORER_STEP_MM_LAYOUT] = "set the memory layout",
 	[RESTORER_STEP_THREAD] = "make thread",

@@ -332,6 +332,12 @@ static void test_vmas_hostile(void **state)
 		v[0].flags = cases[i].flags;
 		assert_int_equal(check_vmas(v, 1, &n), -EINVAL);
 	}
+	/* On fault is a way of being locked. */
+	vma_set(&v[0], 0x3000, 0x4000, 0x201);
+	v[0].has_locked_on_fault = v[0].locked_on_fault = true;
+	assert_int_equal(check_vmas(v, 1, &n), -EINVAL);
+	v[0].flags |= MAP_LOCKED;
+	assert_int_equal(check_vmas(v, 1, &n), 0);
 	/* Order, overlap, and a VMA behind a guard region. */
 	vma_set(&v[0], 0x3000, 0x4000, 0x201);
 	vma_set(&v[1], 0x1000, 0x2000, 0x201);
@@ -341,6 +347,26 @@ static void test_vmas_hostile(void **state)
 	vma_set(&v[1], 0x3000, 0x4000, VMA_GUARD);
 	vma_set(&v[2], 0x5000, 0x6000, 0x201);
 	assert_int_equal(check_vmas(v, 3, &n), -EINVAL);
+}
+
+static void test_lock_future(void **state)
+{
+	static const struct { uint32_t flags; int result; } cases[] = {
+		{ MCL_FUTURE, 0 },
+		{ MCL_FUTURE | MCL_ONFAULT, 0 },
+		{ 0, -EINVAL },
+		{ MCL_ONFAULT, -EINVAL },
+		{ MCL_FUTURE | MCL_CURRENT, -EINVAL },
+		{ MCL_FUTURE | 1U << 31, -EINVAL },
+	};
+	MmEntry mm = MM_ENTRY__INIT;
+	size_t n;
+
+	mm.has_lock_future = true;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		mm.lock_future = cases[i].flags;
+		assert_int_equal(plan_check_vmas(&mm, 1, TASK_SIZE, &n), cases[i].result);
+	}
 }
 
 int main(void)
@@ -354,6 +380,7 @@ int main(void)
 		cmocka_unit_test(test_area_place_low_and_overflow),
 		cmocka_unit_test(test_vmas_good),
 		cmocka_unit_test(test_vmas_hostile),
+		cmocka_unit_test(test_lock_future),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -381,6 +381,11 @@ int inject_settle(pid_t pid)
 	return n < 0 ? n : 0;
 }
 
+uint64_t parasite_area(const struct parasite *p)
+{
+	return p->area;
+}
+
 int parasite_mem_fd(const struct parasite *p)
 {
 	return p->mem_fd;

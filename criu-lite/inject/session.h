@@ -81,6 +81,9 @@ int parasite_thread_facts(struct parasite *p, struct tracee *t, struct thread_fa
  */
 int parasite_pages(struct parasite *p, const struct iovec *iov, size_t n, int out_fd);
 
+/* Where its memory begins: a mapping that the task never asked for. */
+uint64_t parasite_area(const struct parasite *p);
+
 /* A descriptor of /proc/PID/mem, open for reading and writing, owned by @p. */
 int parasite_mem_fd(const struct parasite *p);
 

@@ -16,8 +16,8 @@
  * What the task shares with its parent or children is there before, filled and
  * writable: it is kept when all else is unmapped, and moved where it is not in
  * place.
- * Guard regions come after both, since protection and locking would refuse
- * them, and userfaultfd last: from then on a missing page waits for its
+ * Guard regions come after both, since they can't be made in locked memory,
+ * then locks, and userfaultfd last: from then on a missing page waits for its
  * server. The vdso goes home when its place is sure to be free.
  */
 #include "pie/restorer.h"
@@ -153,16 +153,13 @@ static void read_pages(struct restorer_args *args, const struct restorer_read *r
 	}
 }
 
-/* Lowest advice first, as the image has it; locking last, for it brings all pages. */
+/* Lowest advice first, as the image has it. */
 static void advise(struct restorer_args *args, const struct restorer_vma *vma)
 {
 	for (int advice = 0; advice < 64; advice++)
 		if (vma->madv & 1ULL << advice)
 			restorer_must(args, RESTORER_STEP_ADVISE,
 				      pie_call(madvise, vma->start, vma->len, advice), vma->start);
-	if (vma->flags & MAP_LOCKED)
-		restorer_must(args, RESTORER_STEP_ADVISE,
-			      pie_call(mlock, vma->start, vma->len), vma->start);
 }
 
 /* Both lists ascend: *read is the first one that no mapping below @vma took. */
@@ -203,6 +200,35 @@ static void install_guards(struct restorer_args *args)
 		restorer_must(args, RESTORER_STEP_ADVISE,
 			      pie_call(madvise, g->start, g->len, MADV_GUARD_INSTALL), g->start);
 	}
+}
+
+/*
+ * Locked on fault at first, which fails only if locking does. What then brings
+ * the pages says ENOMEM for one that nobody could bring to the dumped task
+ * either, and leaves out those behind it: no access, a guard, beyond the end of
+ * a file. Too little memory is EAGAIN.
+ */
+static void lock(struct restorer_args *args, const struct restorer_vma *vma)
+{
+	long result = pie_call(mlock2, vma->start, vma->len, MLOCK_ONFAULT);
+
+	restorer_must(args, RESTORER_STEP_LOCK, result, vma->start);
+	if (vma->how & RESTORER_VMA_ON_FAULT)
+		return;
+	result = pie_call(mlock2, vma->start, vma->len, 0);
+	if (result != -ENOMEM)
+		restorer_must(args, RESTORER_STEP_LOCK, result, vma->start);
+}
+
+/* MCL_FUTURE alone leaves what is mapped as it is. */
+static void lock_vmas(struct restorer_args *args)
+{
+	for (uint64_t i = 0; i < args->mm.n_vmas; i++)
+		if (args->mm.vmas[i].flags & MAP_LOCKED)
+			lock(args, &args->mm.vmas[i]);
+	if (args->mm.lock_future)
+		restorer_must(args, RESTORER_STEP_LOCK,
+			      pie_call(mlockall, args->mm.lock_future), 0);
 }
 
 static void arm(struct restorer_args *args)
@@ -251,5 +277,6 @@ void restorer_memory(struct restorer_args *args)
 	make_vmas(args);
 	install_guards(args);
 	settle_vdso(args);
+	lock_vmas(args);
 	arm(args);
 }

@@ -63,6 +63,7 @@ enum restorer_step {
 	RESTORER_STEP_READ,		/* arg: address of the pages */
 	RESTORER_STEP_PROTECT,
 	RESTORER_STEP_ADVISE,
+	RESTORER_STEP_LOCK,
 	RESTORER_STEP_ARM,
 	RESTORER_STEP_MM_LAYOUT,
 	RESTORER_STEP_THREAD,		/* arg: tid */
@@ -93,6 +94,7 @@ struct restorer_vdso_piece {
 enum restorer_vma_flags {
 	RESTORER_VMA_ARM = 1 << 0,	/* register with the userfaultfd, do not fill */
 	RESTORER_VMA_THERE = 1 << 1,	/* mapped and filled: in place, or to be moved there */
+	RESTORER_VMA_ON_FAULT = 1 << 2,	/* MAP_LOCKED: each page when it comes */
 };
 
 /* One mapping. prot while it is filled is prot | PROT_WRITE where reads follow. */
@@ -139,6 +141,8 @@ struct restorer_mm {
 	int32_t exe_fd;
 	int32_t uffd;			/* -1: nothing is armed */
 	int32_t thp_disabled;
+	uint32_t lock_future;		/* for mlockall(): MCL_FUTURE, MCL_ONFAULT; 0: not called */
+	uint32_t pad;
 };
 
 /* A kernel struct sigaction as rt_sigaction takes it, for signal index + 1. */

@@ -34,8 +34,6 @@ static const struct {
 	{ FLAG(SS), NULL, "a shadow stack is not covered: start the program without it "
 	  "(GLIBC_TUNABLES=glibc.cpu.x86_shstk=off)" },
 	{ FLAG(SL), NULL, "it is sealed with mseal(), which could not be restored" },
-	{ FLAG(LF), NULL,
-	  "it is locked on fault (MLOCK_ONFAULT), which is not covered: use mlock()" },
 	{ FLAG(SF), NULL, "MAP_SYNC is not covered" },
 	{ 0, "/SYSV", "System V shared memory is not covered" },
 	{ 0, "/[aio]", "a native AIO context (io_setup) is not covered" },

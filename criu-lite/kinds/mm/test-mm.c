@@ -96,7 +96,7 @@ static const struct {
 	  &vma_refused_kind },
 	{ "e0e000-e0f000 rw-p 00000000 00:00 0", "rd wr mr mw me ac ss", &vma_refused_kind },
 	{ "e10000-e11000 rw-p 00000000 00:00 0", "rd wr mr mw me ac sl", &vma_refused_kind },
-	{ "e12000-e13000 rw-p 00000000 00:00 0", "rd wr mr mw me lo lf ac", &vma_refused_kind },
+	{ "e12000-e13000 rw-p 00000000 00:00 0", "rd wr mr mw me lo lf ac", &vma_anon_kind },
 	{ "e14000-e15000 rw-p 00000000 00:00 0", "rd wr mr mw me ac qq", &vma_refused_kind },
 	{ "e16000-e17000 --xp 00000000 00:00 0 [uprobes]", "ex mr me de", &vma_refused_kind },
 	{ "7f0000000000-7f0000004000 r--p 00000000 00:00 0 [vvar]", "rd mr pf io de dd",

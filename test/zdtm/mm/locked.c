@@ -3,10 +3,10 @@
  * Locked memory, part of it never touched before: locking brings in every page, so
  * that a lazy restore may not lock before the pages can come.
  */
-#include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "lib/maps.h"
 #include "lib/pattern.h"
 #include "lib/zdtm.h"
 
@@ -32,24 +32,10 @@ static void spoil(void *arg)
 	MUST(munlock(s->map, SIZE));
 }
 
-static unsigned long locked_kib(void)
-{
-	FILE *file = fopen("/proc/self/status", "r");
-	unsigned long kib = 0;
-	char line[256];
-
-	CHECK(file, "cannot open status");
-	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, "VmLck: %lu kB", &kib) == 1)
-			break;
-	fclose(file);
-	return kib;
-}
-
 static void check(void *arg)
 {
 	struct state *s = arg;
-	unsigned long kib = locked_kib();
+	unsigned long kib = status_number("VmLck");
 
 	CHECK(kib == SIZE / KIB, "%lu KiB are locked", kib);
 	pages_check(s->map, SIZE / 2, 1);

@@ -3,29 +3,33 @@
  * Advice that stays with a mapping, as the VmFlags of /proc/PID/smaps show it, and
  * what a fork makes of it: memory that children do not get, or get empty.
  */
-#include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "lib/maps.h"
 #include "lib/pattern.h"
 #include "lib/task.h"
 #include "lib/zdtm.h"
 
 #define SIZE (4 * PAGE)
 
-enum { DONTFORK, DONTDUMP, WIPEONFORK, HUGEPAGE, NOHUGEPAGE, RANDOM, N_ADVICES };
+enum {
+	DONTFORK, DONTDUMP, WIPEONFORK, HUGEPAGE, NOHUGEPAGE, RANDOM, SEQUENTIAL, MERGEABLE,
+	N_ADVICES
+};
 
 static const struct {
 	int advice;
 	const char *flag;
 } advices[N_ADVICES] = {
-	[DONTFORK] = { MADV_DONTFORK, " dc " },
-	[DONTDUMP] = { MADV_DONTDUMP, " dd " },
-	[WIPEONFORK] = { MADV_WIPEONFORK, " wf " },
-	[HUGEPAGE] = { MADV_HUGEPAGE, " hg " },
-	[NOHUGEPAGE] = { MADV_NOHUGEPAGE, " nh " },
-	[RANDOM] = { MADV_RANDOM, " rr " },
+	[DONTFORK] = { MADV_DONTFORK, "dc" },
+	[DONTDUMP] = { MADV_DONTDUMP, "dd" },
+	[WIPEONFORK] = { MADV_WIPEONFORK, "wf" },
+	[HUGEPAGE] = { MADV_HUGEPAGE, "hg" },
+	[NOHUGEPAGE] = { MADV_NOHUGEPAGE, "nh" },
+	[RANDOM] = { MADV_RANDOM, "rr" },
+	[SEQUENTIAL] = { MADV_SEQUENTIAL, "sr" },
+	[MERGEABLE] = { MADV_MERGEABLE, "mg" },
 };
 
 struct state {
@@ -34,27 +38,10 @@ struct state {
 
 static const char *unsupported(void)
 {
+	if (access("/sys/kernel/mm/ksm", F_OK))
+		return "the kernel does not merge pages (KSM)";
 	return access("/sys/kernel/mm/transparent_hugepage", F_OK) ?
 		       "the kernel has no transparent huge pages" : NULL;
-}
-
-/* The VmFlags of the mapping that begins at an address. */
-static void vm_flags(const char *addr, char *flags, size_t size)
-{
-	FILE *file = fopen("/proc/self/smaps", "r");
-	char line[512];
-	bool inside = false;
-	unsigned long start, end;
-
-	CHECK(file, "cannot open smaps");
-	*flags = 0;
-	while (!*flags && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
-			inside = start == (uintptr_t)addr;
-		else if (inside && !strncmp(line, "VmFlags:", 8))
-			snprintf(flags, size, "%s", line + 8);
-	}
-	fclose(file);
 }
 
 static void setup(void *arg)
@@ -92,12 +79,12 @@ static void child(void *arg)
 static void check(void *arg)
 {
 	struct state *s = arg;
-	char flags[512];
 
 	for (int i = 0; i < N_ADVICES; i++) {
-		vm_flags(s->maps[i], flags, sizeof(flags));
-		CHECK(strstr(flags, advices[i].flag), "the mapping of advice %d has%s",
-		      advices[i].advice, flags);
+		for (int k = 0; k < N_ADVICES; k++)
+			CHECK(mapping_has(s->maps[i], advices[k].flag) == (i == k),
+			      "the mapping of advice %d has%s %s", advices[i].advice,
+			      i == k ? " not" : "", advices[k].flag);
 		pages_check(s->maps[i], SIZE, i);
 	}
 	zdtm_join(zdtm_fork(child, s));
