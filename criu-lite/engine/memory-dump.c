@@ -80,6 +80,7 @@ static VmaEntry *new_entry(struct dump *d, const struct proc_vma *vma)
 			e->madv |= 1UL << madvise_table[i].advice;
 	e->has_madv = e->madv;
 	e->has_locked_on_fault = e->locked_on_fault = vma_has_flag(vma, VMA_FLAG_LF);
+	e->has_sealed = e->sealed = vma_has_flag(vma, VMA_FLAG_SL);
 	return e;
 }
 
@@ -128,6 +129,9 @@ static int add_vma(struct dump *d, struct task *t, const struct proc_vma *vma,
 	ret = kind->dump(d, t, vma, e);
 	if (ret < 0)
 		return ret;
+	/* Some kernels seal what is theirs: that is for the restored task's kernel to do. */
+	if (e->status & (VMA_VDSO | VMA_VVAR | VMA_VSYSCALL))
+		e->has_sealed = e->sealed = false;
 	return merge_vvar(list, e) ? 0 : add_entry(list, e, t);
 }
 

@@ -209,6 +209,9 @@ static int check_vmas(struct restore *r, struct task *t)
 	for (size_t i = 0; i < n; i++) {
 		const VmaEntry *e = t->mm->vmas[i];
 
+		if (e->has_sealed && e->sealed && !r->features->mseal)
+			return log_errno(-ENOTSUP, "mm-%d: VMA %#lx is sealed: this kernel has no "
+					 "mseal()", t->pid, (unsigned long)e->start);
 		ret = kind_of(r, e)->check(r, t, e);
 		if (ret < 0)
 			return ret;
@@ -356,6 +359,8 @@ int memory_restore_vma(struct restore *r, struct task *t, const VmaEntry *entry,
 	};
 	if (entry->has_locked_on_fault && entry->locked_on_fault)
 		vma->how |= RESTORER_VMA_ON_FAULT;
+	if (entry->has_sealed && entry->sealed)
+		vma->how |= RESTORER_VMA_SEAL;
 	return kind_of(r, entry)->plan(r, t, entry, vma);
 }
 

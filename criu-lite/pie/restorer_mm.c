@@ -18,7 +18,9 @@
  * place.
  * Guard regions come after both, since they can't be made in locked memory,
  * then locks, and userfaultfd last: from then on a missing page waits for its
- * server. The vdso goes home when its place is sure to be free.
+ * server. The vdso goes home when its place is sure to be free. Seals come
+ * behind it all: what is sealed can't be moved, unmapped or protected again,
+ * but pages still come into it.
  */
 #include "pie/restorer.h"
 
@@ -39,6 +41,9 @@
 #endif
 #ifndef MAP_DROPPABLE
 #define MAP_DROPPABLE 0x08		/* Linux 6.11 */
+#endif
+#ifndef __NR_mseal
+#define __NR_mseal 462			/* Linux 6.10 */
 #endif
 
 _Static_assert(sizeof(struct prctl_mm_map) == 11 * 8 + 16, "restorer_mm.layout is its start");
@@ -247,6 +252,17 @@ static void arm(struct restorer_args *args)
 	}
 }
 
+static void seal(struct restorer_args *args)
+{
+	for (uint64_t i = 0; i < args->mm.n_vmas; i++) {
+		const struct restorer_vma *vma = &args->mm.vmas[i];
+
+		if (vma->how & RESTORER_VMA_SEAL)
+			restorer_must(args, RESTORER_STEP_SEAL,
+				      pie_call(mseal, vma->start, vma->len, 0), vma->start);
+	}
+}
+
 static void set_layout(struct restorer_args *args)
 {
 	const uint64_t *l = args->mm.layout;
@@ -279,4 +295,5 @@ void restorer_memory(struct restorer_args *args)
 	settle_vdso(args);
 	lock_vmas(args);
 	arm(args);
+	seal(args);
 }

@@ -54,6 +54,10 @@
 #define MOVE_MOUNT_SET_GROUP 0x100
 #endif
 
+#ifndef __NR_mseal
+#define __NR_mseal 462
+#endif
+
 #define BAD_ADDRESS ((void *)-4096L)
 
 static bool exists(const char *path)
@@ -99,6 +103,12 @@ static bool probe_kcmp_epoll(const struct kernel_features *features)
 static bool probe_madv_guard(const struct kernel_features *features)
 {
 	return madvise(NULL, 0, MADV_GUARD_INSTALL) == 0;
+}
+
+/* Of no pages, too. */
+static bool probe_mseal(const struct kernel_features *features)
+{
+	return syscall(__NR_mseal, 0, 0, 0) == 0;
 }
 
 /*
@@ -296,6 +306,7 @@ static const struct probe probe_table[] = {
 	PROBE(memfd),
 	PROBE(memfd_hugetlb),
 	PROBE(move_mount_set_group),
+	PROBE(mseal),
 	PROBE(openat2),
 	PROBE(pagemap_guard),
 	PROBE(pagemap_scan),

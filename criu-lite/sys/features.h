@@ -26,6 +26,7 @@ struct kernel_features {
 	bool memfd;
 	bool memfd_hugetlb;
 	bool move_mount_set_group;
+	bool mseal;			/* mappings can be sealed (6.10) */
 	bool openat2;
 	bool pagemap_guard;		/* guard regions are told from swapped pages (6.15) */
 	bool pagemap_scan;

@@ -65,6 +65,7 @@ enum restorer_step {
 	RESTORER_STEP_ADVISE,
 	RESTORER_STEP_LOCK,
 	RESTORER_STEP_ARM,
+	RESTORER_STEP_SEAL,
 	RESTORER_STEP_MM_LAYOUT,
 	RESTORER_STEP_THREAD,		/* arg: tid */
 	RESTORER_STEP_SIGACTION,	/* arg: signal */
@@ -95,6 +96,7 @@ enum restorer_vma_flags {
 	RESTORER_VMA_ARM = 1 << 0,	/* register with the userfaultfd, do not fill */
 	RESTORER_VMA_THERE = 1 << 1,	/* mapped and filled: in place, or to be moved there */
 	RESTORER_VMA_ON_FAULT = 1 << 2,	/* MAP_LOCKED: each page when it comes */
+	RESTORER_VMA_SEAL = 1 << 3,	/* mseal(), when nothing else is left to do */
 };
 
 /* One mapping. prot while it is filled is prot | PROT_WRITE where reads follow. */

@@ -33,7 +33,6 @@ static const struct {
 	{ FLAG(HT), NULL, "huge pages (hugetlb) are not covered" },
 	{ FLAG(SS), NULL, "a shadow stack is not covered: start the program without it "
 	  "(GLIBC_TUNABLES=glibc.cpu.x86_shstk=off)" },
-	{ FLAG(SL), NULL, "it is sealed with mseal(), which could not be restored" },
 	{ FLAG(SF), NULL, "MAP_SYNC is not covered" },
 	{ 0, "/SYSV", "System V shared memory is not covered" },
 	{ 0, "/[aio]", "a native AIO context (io_setup) is not covered" },

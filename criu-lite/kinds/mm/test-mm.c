@@ -95,7 +95,7 @@ static const struct {
 	{ "e0c000-e0d000 rw-s 00000000 00:01 89 /secretmem (deleted)", "rd wr sh mr mw me ms lo dd",
 	  &vma_refused_kind },
 	{ "e0e000-e0f000 rw-p 00000000 00:00 0", "rd wr mr mw me ac ss", &vma_refused_kind },
-	{ "e10000-e11000 rw-p 00000000 00:00 0", "rd wr mr mw me ac sl", &vma_refused_kind },
+	{ "e10000-e11000 rw-p 00000000 00:00 0", "rd wr mr mw me ac sl", &vma_anon_kind },
 	{ "e12000-e13000 rw-p 00000000 00:00 0", "rd wr mr mw me lo lf ac", &vma_anon_kind },
 	{ "e14000-e15000 rw-p 00000000 00:00 0", "rd wr mr mw me ac qq", &vma_refused_kind },
 	{ "e16000-e17000 --xp 00000000 00:00 0 [uprobes]", "ex mr me de", &vma_refused_kind },
