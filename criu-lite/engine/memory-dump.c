@@ -6,6 +6,8 @@
  * claims is refused, with its name. What mmap(), madvise() and mlock() made of
  * it shows in the two-letter codes of smaps and is translated by two tables.
  *
+ * So are the names that people read in maps (PR_SET_VMA_ANON_NAME).
+ *
  * Guard regions (MADV_GUARD_INSTALL) are marks in the page tables, not
  * mappings; images have them as entries of their own behind all others.
  */
@@ -13,6 +15,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "core/dump.h"
@@ -62,6 +65,24 @@ static const struct {
 	{ VMA_FLAG_WF, MADV_WIPEONFORK },
 };
 
+/* "[anon:NAME]" or "[anon_shmem:NAME]": NAME, or NULL. */
+static char *anon_name(struct dump *d, const struct proc_vma *vma)
+{
+	static const char *const prefixes[] = { "[anon:", "[anon_shmem:" };
+	char *name;
+
+	for (size_t i = 0; vma->name && i < ARRAY_SIZE(prefixes); i++) {
+		size_t len = strlen(prefixes[i]);
+
+		if (strncmp(vma->name, prefixes[i], len))
+			continue;
+		name = arena_strdup(d->arena, vma->name + len);
+		name[strcspn(name, "]")] = 0;
+		return name;
+	}
+	return NULL;
+}
+
 static VmaEntry *new_entry(struct dump *d, const struct proc_vma *vma)
 {
 	VmaEntry *e = arena_message(d->arena, VmaEntry, vma_entry__init);
@@ -81,6 +102,7 @@ static VmaEntry *new_entry(struct dump *d, const struct proc_vma *vma)
 	e->has_madv = e->madv;
 	e->has_locked_on_fault = e->locked_on_fault = vma_has_flag(vma, VMA_FLAG_LF);
 	e->has_sealed = e->sealed = vma_has_flag(vma, VMA_FLAG_SL);
+	e->anon_name = anon_name(d, vma);
 	return e;
 }
 

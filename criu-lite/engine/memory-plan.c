@@ -184,6 +184,16 @@ const struct vma_kind *plan_vma_kind(const struct kind_table *kinds, uint32_t st
 	return refused;
 }
 
+static bool is_anon_name(const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < len; i++)
+		if (name[i] < ' ' || name[i] > '~' || strchr("\\`$[]", name[i]))
+			return false;
+	return len > 0 && len <= VMA_ANON_NAME_MAX;
+}
+
 /* What is wrong with one VMA, in words; NULL: nothing. */
 static const char *vma_fault(const VmaEntry *e, uint64_t task_size)
 {
@@ -202,6 +212,8 @@ static const char *vma_fault(const VmaEntry *e, uint64_t task_size)
 		return "its protection has unknown bits";
 	if (e->flags & ~VMA_FLAGS_KNOWN)
 		return "its flags have unknown bits";
+	if (e->anon_name && !is_anon_name(e->anon_name))
+		return "its name is none that the kernel takes";
 	if (e->has_locked_on_fault && e->locked_on_fault && !(e->flags & MAP_LOCKED))
 		return "it is locked on fault, but not locked";
 	/* A kind may tolerate neither; both at once mean nothing. */

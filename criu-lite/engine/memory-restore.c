@@ -267,7 +267,13 @@ int memory_restore_open(struct restore *r)
 
 uint64_t memory_restore_room(const struct restore *r, const struct task *t)
 {
-	return max_segments(r, t) * sizeof(struct restorer_vma) +
+	uint64_t names = 0;
+
+	/* Each is rounded up. */
+	for (size_t i = 0; i < t->mm->n_vmas; i++)
+		if (t->mm->vmas[i]->anon_name)
+			names += VMA_ANON_NAME_MAX + 1;
+	return names + max_segments(r, t) * sizeof(struct restorer_vma) +
 	       (cow_pieces(r)->n + 1 + count_guards(t)) * sizeof(struct restorer_range) +
 	       max_reads(r, t) * sizeof(struct restorer_read) + vdso_room(r) + ALLOC_SLACK;
 }
@@ -386,6 +392,27 @@ static void add_segments(const struct restore *r, const struct restorer_vma *vma
 	}
 }
 
+/* A label for people: no reason to refuse where the kernel knows none. */
+static int plan_name(const struct restore *r, const struct task *t, const VmaEntry *e,
+		     struct restorer_args *args, struct restorer_vma *vma)
+{
+	char *name;
+
+	if (!e->anon_name)
+		return 0;
+	if (!r->features->anon_vma_name) {
+		log_warn("pid %d: mapping %lx-%lx: this kernel keeps no name for it (\"%s\")",
+			 t->pid, (unsigned long)e->start, (unsigned long)e->end, e->anon_name);
+		return 0;
+	}
+	name = restorer_alloc(args, strlen(e->anon_name) + 1);
+	if (!name)
+		return -ENOMEM;
+	strcpy(name, e->anon_name);
+	vma->name = name;
+	return 0;
+}
+
 static int plan_vmas(struct restore *r, struct task *t, struct restorer_args *args,
 		     struct handoff_range *ranges, size_t *n_ranges)
 {
@@ -402,6 +429,8 @@ static int plan_vmas(struct restore *r, struct task *t, struct restorer_args *ar
 		if (!is_mapped(e))
 			continue;
 		ret = memory_restore_vma(r, t, e, &vma);
+		if (ret >= 0)
+			ret = plan_name(r, t, e, args, &vma);
 		if (ret < 0)
 			return ret;
 		if (arm_range(r, e, &ranges[*n_ranges])) {

@@ -38,6 +38,7 @@ static const char *const step_names[RESTORER_STEP_COUNT] = {
 	[RESTORER_STEP_PROTECT] = "protect the VMA at",
 	[RESTORER_STEP_ADVISE] = "advise on the VMA at",
 	[RESTORER_STEP_LOCK] = "lock the VMA at",
+	[RESTORER_STEP_NAME] = "name the VMA at",
 	[RESTORER_STEP_ARM] = "register with userfaultfd the VMA at",
 	[RESTORER_STEP_SEAL] = "seal the VMA at",
 	[RESTORER_STEP_MM_LAYOUT] = "set the memory layout",

@@ -349,6 +349,32 @@ static void test_vmas_hostile(void **state)
 	assert_int_equal(check_vmas(v, 3, &n), -EINVAL);
 }
 
+static void test_anon_names(void **state)
+{
+	static char longest[] = "0123456789012345678901234567890123456789"
+				"012345678901234567890123456789012345678";
+	static char too_long[] = "0123456789012345678901234567890123456789"
+				 "0123456789012345678901234567890123456789";
+	static const struct { char *name; int result; } cases[] = {
+		{ "Go: heap", 0 },
+		{ longest, 0 },
+		{ too_long, -EINVAL },
+		{ "", -EINVAL },
+		{ "a]b", -EINVAL },
+		{ "a\nb", -EINVAL },
+		{ "$HOME", -EINVAL },
+		{ "caf\xc3\xa9", -EINVAL },
+	};
+	VmaEntry v;
+	size_t n;
+
+	vma_set(&v, 0x1000, 0x2000, 0x201);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		v.anon_name = cases[i].name;
+		assert_int_equal(check_vmas(&v, 1, &n), cases[i].result);
+	}
+}
+
 static void test_lock_future(void **state)
 {
 	static const struct { uint32_t flags; int result; } cases[] = {
@@ -380,6 +406,7 @@ int main(void)
 		cmocka_unit_test(test_area_place_low_and_overflow),
 		cmocka_unit_test(test_vmas_good),
 		cmocka_unit_test(test_vmas_hostile),
+		cmocka_unit_test(test_anon_names),
 		cmocka_unit_test(test_lock_future),
 	};
 

@@ -357,6 +357,34 @@ static void test_entries(void **state)
 }
 
 /* Mappings of one file share its id. */
+/* Names as a kernel that has them shows them; this one may not. */
+static void test_names(void **state)
+{
+	struct fixture *f = *state;
+	const struct { char *at, *shown; const char *name; } rows[] = {
+		{ f->places->anon, "[anon:Go: heap]", "Go: heap" },
+		{ f->places->shared, "[anon_shmem:ring]", "ring" },
+		{ f->places->locked, "[heap]", NULL },
+	};
+	char *names[ARRAY_SIZE(rows)];
+	struct proc_vma *vmas[ARRAY_SIZE(rows)];
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		vmas[i] = (struct proc_vma *)proc_maps_find(&f->maps, (uint64_t)rows[i].at);
+		names[i] = vmas[i]->name;
+		vmas[i]->name = rows[i].shown;
+	}
+	assert_int_equal(memory_dump_collect(&f->d, &f->task), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *name = entry_at(f, rows[i].at)->anon_name;
+
+		vmas[i]->name = names[i];
+		assert_true(!!name == !!rows[i].name);
+		if (name)
+			assert_string_equal(name, rows[i].name);
+	}
+}
+
 static void test_files_once(void **state)
 {
 	struct fixture *f = *state;
@@ -702,6 +730,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_entries, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_files_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dump_and_plan, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_everything, setup, teardown),

@@ -35,6 +35,8 @@ enum vma_status {
 #ifndef MAP_DROPPABLE
 #define MAP_DROPPABLE 0x08		/* Linux 6.11 */
 #endif
+/* anon_name: bytes at most, without the end. */
+#define VMA_ANON_NAME_MAX 79
 #define VMA_HUGETLB_SIZE_MASK (0x3fU << 26)
 #define VMA_FLAGS_KNOWN							\
 	(MAP_SHARED | MAP_PRIVATE | MAP_DROPPABLE | MAP_ANONYMOUS | MAP_GROWSDOWN |	\

@@ -158,13 +158,17 @@ static void read_pages(struct restorer_args *args, const struct restorer_read *r
 	}
 }
 
-/* Lowest advice first, as the image has it. */
+/* Lowest advice first, as the image has it. A name is advice to people. */
 static void advise(struct restorer_args *args, const struct restorer_vma *vma)
 {
 	for (int advice = 0; advice < 64; advice++)
 		if (vma->madv & 1ULL << advice)
 			restorer_must(args, RESTORER_STEP_ADVISE,
 				      pie_call(madvise, vma->start, vma->len, advice), vma->start);
+	if (vma->name)
+		restorer_must(args, RESTORER_STEP_NAME,
+			      pie_call(prctl, PR_SET_VMA, PR_SET_VMA_ANON_NAME, vma->start,
+				       vma->len, vma->name), vma->start);
 }
 
 /* Both lists ascend: *read is the first one that no mapping below @vma took. */

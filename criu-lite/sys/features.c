@@ -99,6 +99,12 @@ static bool probe_kcmp_epoll(const struct kernel_features *features)
 			(uintptr_t)BAD_ADDRESS) == -EFAULT;
 }
 
+/* Of no pages. */
+static bool probe_anon_vma_name(const struct kernel_features *features)
+{
+	return prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, 0, 0, NULL) == 0;
+}
+
 /* Of no pages: only whether the advice is known. */
 static bool probe_madv_guard(const struct kernel_features *features)
 {
@@ -294,6 +300,7 @@ struct probe {
 
 /* In an order where a probe that looks at another's result comes after it. */
 static const struct probe probe_table[] = {
+	PROBE(anon_vma_name),
 	PROBE(cap_checkpoint_restore),
 	PROBE(children),
 	PROBE(clone3_set_tid),

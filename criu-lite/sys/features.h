@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 struct kernel_features {
+	bool anon_vma_name;		/* PR_SET_VMA_ANON_NAME (5.17, where configured) */
 	bool cap_checkpoint_restore;	/* the kernel has the capability (5.9) */
 	bool children;			/* /proc/PID/task/TID/children */
 	bool clone3_set_tid;

@@ -64,6 +64,7 @@ enum restorer_step {
 	RESTORER_STEP_PROTECT,
 	RESTORER_STEP_ADVISE,
 	RESTORER_STEP_LOCK,
+	RESTORER_STEP_NAME,
 	RESTORER_STEP_ARM,
 	RESTORER_STEP_SEAL,
 	RESTORER_STEP_MM_LAYOUT,
@@ -109,6 +110,7 @@ struct restorer_vma {
 	uint32_t prot;
 	uint32_t flags;			/* MAP_*, without MAP_FIXED */
 	uint32_t how;			/* enum restorer_vma_flags */
+	const char *name;		/* PR_SET_VMA_ANON_NAME; NULL: none */
 };
 
 /* Page content to read into a private mapping. */

@@ -10,9 +10,8 @@
  * Stacks: the recorded start is what /proc shows. Kernels that hid a guard page
  * below a stack there are older than any that has clone3().
  *
- * The names that PR_SET_VMA_ANON_NAME gives ("[anon:NAME]") are labels for
- * people. The image has no room for them and they are not restored; the log
- * says so.
+ * The names that PR_SET_VMA_ANON_NAME gives ("[anon:NAME]") are kept by the
+ * engine, for shared memory has them too.
  */
 #include "kinds/mm/kinds.h"
 
@@ -39,9 +38,6 @@ static int anon_dump(struct dump *d, struct task *t, const struct proc_vma *vma,
 	entry->status = VMA_REGULAR | VMA_ANON_PRIVATE;
 	if (vma_is_named(vma, "[heap]"))
 		entry->status |= VMA_HEAP;
-	if (vma_name_begins(vma, "[anon:"))
-		log_info("pid %d: mapping %lx-%lx: its label %s is not kept", t->pid,
-			 (unsigned long)vma->start, (unsigned long)vma->end, vma->name);
 	entry->flags |= MAP_ANONYMOUS;
 	/* /proc shows 0, whatever the kernel counts. */
 	entry->pgoff = 0;
