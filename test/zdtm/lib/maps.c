@@ -10,10 +10,13 @@
 /* "START-END PROT OFFSET DEVICE INODE   NAME" */
 static bool take_header(const char *line, struct mapping *m)
 {
+	struct mapping found = {};
 	int at = 0;
 
-	if (sscanf(line, "%lx-%lx %4s %*x %*x:%*x %*u %n", &m->start, &m->end, m->prot, &at) < 3)
+	if (sscanf(line, "%lx-%lx %4s %*x %*x:%*x %*u %n", &found.start, &found.end, found.prot,
+		   &at) < 3)
 		return false;
+	*m = found;
 	snprintf(m->name, sizeof(m->name), "%.*s", (int)strcspn(line + at, "\n"), line + at);
 	return true;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Huge mappings with few pages: a terabyte reserved without access, of which some
- * pages were opened, and a terabyte without reservation with pages here and there.
+ * Huge mappings with few pages: 16 terabytes reserved without access, of which some
+ * pages were opened, and as many without reservation with pages here and there.
  * Their cost must follow the pages: a walk over every address would not end in time.
  */
 #include <sys/mman.h>
@@ -10,8 +10,8 @@
 #include "lib/pattern.h"
 #include "lib/zdtm.h"
 
-#define SIZE (1024 * GIB)
-#define STRIDE (37 * GIB + 5 * PAGE)
+#define SIZE (16 * 1024 * GIB)
+#define STRIDE (337 * GIB + 5 * PAGE)
 #define OPENED (3 * PAGE)
 
 struct state {

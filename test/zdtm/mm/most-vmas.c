@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * As many mappings as a task may have (vm.max_map_count), but for the few that who
+ * dumps and who restores need: some with content, all told from their neighbours.
+ */
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "lib/maps.h"
+#include "lib/pattern.h"
+#include "lib/zdtm.h"
+
+/* For the program's own mappings and those that come and go. */
+#define SPARE 100
+#define WANTED 65530
+#define EVERY 16
+
+struct state {
+	char *map;
+	int n;
+};
+
+static const char *unsupported(void)
+{
+	return file_number("/proc/sys/vm/max_map_count") > WANTED ?
+		       "vm.max_map_count is not the default: this would take too long" : NULL;
+}
+
+static int count_mappings(void)
+{
+	FILE *file = fopen("/proc/self/maps", "r");
+	int n = 0, c;
+
+	CHECK(file, "cannot open maps");
+	while ((c = getc(file)) != EOF)
+		n += c == '\n';
+	fclose(file);
+	return n;
+}
+
+static void setup(void *arg)
+{
+	struct state *s = arg;
+
+	s->n = file_number("/proc/sys/vm/max_map_count") - count_mappings() - SPARE;
+	s->map = map_anon(s->n * PAGE, MAP_PRIVATE);
+	for (int i = 0; i < s->n; i++) {
+		if (i % EVERY < 2)
+			pages_fill(s->map + i * PAGE, PAGE, i);
+		if (i % 2)
+			MUST(mprotect(s->map + i * PAGE, PAGE, PROT_READ));
+	}
+}
+
+static void spoil(void *arg)
+{
+	struct state *s = arg;
+
+	/* As if the content of one had gone to its neighbour. */
+	pages_fill(s->map + 16 * EVERY * PAGE, PAGE, 1);
+}
+
+static void check(void *arg)
+{
+	struct state *s = arg;
+
+	CHECK(count_mappings() >= s->n, "%d mappings instead of %d", count_mappings(), s->n);
+	for (int i = 0; i < s->n; i++) {
+		if (i % EVERY < 2)
+			pages_check(s->map + i * PAGE, PAGE, i);
+		else
+			pattern_check_zero(s->map + i * PAGE, PAGE);
+	}
+}
+
+const struct zdtm_test zdtm_test = {
+	.about = "as many mappings as a task may have",
+	.state_size = sizeof(struct state),
+	.unsupported = unsupported,
+	.setup = setup,
+	.spoil = spoil,
+	.check = check,
+};
