@@ -20,6 +20,7 @@
 
 #include "core/dump.h"
 #include "core/kind.h"
+#include "engine/memory-policy.h"
 #include "image/vma.h"
 #include "inject/session.h"
 #include "sys/features.h"
@@ -261,6 +262,8 @@ int memory_dump_collect(struct dump *d, struct task *t)
 	ret = find_future_locks(t);
 	if (ret == 0)
 		ret = add_all(d, t, &list);
+	if (ret == 0)
+		ret = memory_policy_dump(d, t, list.entries, list.n);
 	if (ret == 0) {
 		t->mm->vmas = arena_memdup(d->arena, list.entries,
 					   list.n * sizeof(*list.entries));

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/mempolicy.h"
 #include "image/vma.h"
 #include "util/log.h"
 #include "util/macro.h"
@@ -216,6 +217,10 @@ static const char *vma_fault(const VmaEntry *e, uint64_t task_size)
 		return "its name is none that the kernel takes";
 	if (e->has_locked_on_fault && e->locked_on_fault && !(e->flags & MAP_LOCKED))
 		return "it is locked on fault, but not locked";
+	if (e->mempolicy && !(e->status & VMA_ANON_PRIVATE))
+		return "it has a memory policy, but is no private anonymous memory";
+	if (mempolicy_entry_fault(e->mempolicy))
+		return mempolicy_entry_fault(e->mempolicy);
 	/* A kind may tolerate neither; both at once mean nothing. */
 	if (type == (MAP_SHARED | MAP_PRIVATE))
 		return "it is shared and private at once";

@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "core/kind.h"
+#include "core/mempolicy.h"
 #include "core/options.h"
 #include "core/restore.h"
 #include "engine/cow.h"
@@ -267,13 +268,16 @@ int memory_restore_open(struct restore *r)
 
 uint64_t memory_restore_room(const struct restore *r, const struct task *t)
 {
-	uint64_t names = 0;
+	uint64_t extras = 0;
 
 	/* Each is rounded up. */
-	for (size_t i = 0; i < t->mm->n_vmas; i++)
+	for (size_t i = 0; i < t->mm->n_vmas; i++) {
 		if (t->mm->vmas[i]->anon_name)
-			names += VMA_ANON_NAME_MAX + 1;
-	return names + max_segments(r, t) * sizeof(struct restorer_vma) +
+			extras += VMA_ANON_NAME_MAX + 1;
+		if (t->mm->vmas[i]->mempolicy)
+			extras += ALIGN_UP(sizeof(struct mempolicy), 16);
+	}
+	return extras + max_segments(r, t) * sizeof(struct restorer_vma) +
 	       (cow_pieces(r)->n + 1 + count_guards(t)) * sizeof(struct restorer_range) +
 	       max_reads(r, t) * sizeof(struct restorer_read) + vdso_room(r) + ALLOC_SLACK;
 }
@@ -413,6 +417,20 @@ static int plan_name(const struct restore *r, const struct task *t, const VmaEnt
 	return 0;
 }
 
+static int plan_mempolicy(const VmaEntry *e, struct restorer_args *args, struct restorer_vma *vma)
+{
+	struct mempolicy *policy;
+
+	if (!e->mempolicy)
+		return 0;
+	policy = restorer_alloc(args, sizeof(*policy));
+	if (!policy)
+		return -ENOMEM;
+	mempolicy_from_entry(e->mempolicy, policy);
+	vma->mempolicy = policy;
+	return 0;
+}
+
 static int plan_vmas(struct restore *r, struct task *t, struct restorer_args *args,
 		     struct handoff_range *ranges, size_t *n_ranges)
 {
@@ -431,6 +449,8 @@ static int plan_vmas(struct restore *r, struct task *t, struct restorer_args *ar
 		ret = memory_restore_vma(r, t, e, &vma);
 		if (ret >= 0)
 			ret = plan_name(r, t, e, args, &vma);
+		if (ret >= 0)
+			ret = plan_mempolicy(e, args, &vma);
 		if (ret < 0)
 			return ret;
 		if (arm_range(r, e, &ranges[*n_ranges])) {

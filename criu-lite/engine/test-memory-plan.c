@@ -20,6 +20,7 @@
 #include <cmocka.h>
 
 #include "image/vma.h"
+#include "inject/abi/mempolicy.h"
 #include "util/log.h"
 #include "util/macro.h"
 
@@ -375,6 +376,38 @@ static void test_anon_names(void **state)
 	}
 }
 
+static void test_mempolicies(void **state)
+{
+	static const struct {
+		uint32_t mode;
+		size_t n_nodes;
+		uint32_t status;
+		int result;
+	} cases[] = {
+		{ 2, 1, 0x201, 0 },
+		{ 3 | 1 << 15, MEMPOLICY_WORDS, 0x201, 0 },
+		{ 2, MEMPOLICY_WORDS + 1, 0x201, -EINVAL },
+		{ 2, SIZE_MAX, 0x201, -EINVAL },
+		/* The default is no entry. */
+		{ 0, 1, 0x201, -EINVAL },
+		{ 2 | 1U << 31, 1, 0x201, -EINVAL },
+		{ 2, 1, 0x41, -EINVAL },
+	};
+	uint64_t nodes[MEMPOLICY_WORDS] = {};
+	MempolicyEntry policy = MEMPOLICY_ENTRY__INIT;
+	VmaEntry v;
+	size_t n;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		vma_set(&v, 0x1000, 0x2000, cases[i].status);
+		policy.mode = cases[i].mode;
+		policy.nodes = nodes;
+		policy.n_nodes = cases[i].n_nodes;
+		v.mempolicy = &policy;
+		assert_int_equal(check_vmas(&v, 1, &n), cases[i].result);
+	}
+}
+
 static void test_lock_future(void **state)
 {
 	static const struct { uint32_t flags; int result; } cases[] = {
@@ -408,6 +441,7 @@ int main(void)
 		cmocka_unit_test(test_vmas_hostile),
 		cmocka_unit_test(test_anon_names),
 		cmocka_unit_test(test_lock_future),
+		cmocka_unit_test(test_mempolicies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

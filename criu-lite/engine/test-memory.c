@@ -103,6 +103,12 @@ uint64_t parasite_area(const struct parasite *p)
 	return 0;
 }
 
+int parasite_mempolicies(struct parasite *p, const uint64_t *addrs, size_t n,
+			 struct mempolicy *policies)
+{
+	return 0;
+}
+
 int parasite_pages(struct parasite *p, const struct iovec *iov, size_t n, int out_fd)
 {
 	char page[PAGE_SIZE];

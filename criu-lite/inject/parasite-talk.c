@@ -137,6 +137,40 @@ static int ask_timers(struct parasite *p, const int32_t *ids, size_t n,
 	return 0;
 }
 
+static int ask_mempolicies(struct parasite *p, const uint64_t *addrs, size_t n,
+			   struct mempolicy *policies)
+{
+	int r;
+
+	memcpy(p->packet.addrs, addrs, n * sizeof(*addrs));
+	r = parasite_send(p, PARASITE_POLICIES, n, n * sizeof(*addrs), -1);
+	if (r >= 0)
+		r = parasite_receive(p, PARASITE_POLICIES, n * sizeof(*policies));
+	if (r < 0)
+		return r;
+	if (p->packet.header.result < 0)
+		return log_errno(p->packet.header.result, "parasite of pid %d: cannot read memory "
+				 "policies", p->pid);
+	memcpy(policies, p->packet.policies, n * sizeof(*policies));
+	return 0;
+}
+
+int parasite_mempolicies(struct parasite *p, const uint64_t *addrs, size_t n,
+			 struct mempolicy *policies)
+{
+	while (n) {
+		size_t some = MIN(n, (size_t)PARASITE_POLICIES_MAX);
+		int r = ask_mempolicies(p, addrs, some, policies);
+
+		if (r < 0)
+			return r;
+		addrs += some;
+		policies += some;
+		n -= some;
+	}
+	return 0;
+}
+
 int parasite_timers(struct parasite *p, const int32_t *ids, size_t n,
 		    struct parasite_timer *timers)
 {

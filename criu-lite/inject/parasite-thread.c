@@ -26,6 +26,7 @@ struct scratch {
 	} sas;				/* a stack_t */
 	uint64_t clear_tid_addr;
 	uint32_t pdeath_sig;
+	struct mempolicy mempolicy;
 };
 
 _Static_assert(sizeof(struct scratch) <= PARASITE_SCRATCH_SIZE, "it must fit");
@@ -42,8 +43,12 @@ static int ask_thread(struct parasite *p, struct tracee *t, struct thread_facts 
 				p->scratch + offsetof(struct scratch, clear_tid_addr) } },
 		{ __NR_prctl, { PR_GET_PDEATHSIG,
 				p->scratch + offsetof(struct scratch, pdeath_sig) } },
+		{ __NR_get_mempolicy, { p->scratch + offsetof(struct scratch, mempolicy.mode),
+					p->scratch + offsetof(struct scratch, mempolicy.nodes),
+					MEMPOLICY_NODES_MAX } },
 		{ __NR_prctl, { PR_GET_SECUREBITS } },
 	};
+	bool no_policy = false;
 	long result = 0;
 	int r;
 
@@ -51,7 +56,10 @@ static int ask_thread(struct parasite *p, struct tracee *t, struct thread_facts 
 		r = remote_call(t, &p->pad, calls[i].nr, calls[i].args, &result);
 		if (r < 0)
 			return r;
-		if (result < 0)
+		/* A kernel without NUMA. */
+		if (calls[i].nr == __NR_get_mempolicy && result == -ENOSYS)
+			no_policy = true;
+		else if (result < 0)
 			return log_errno(result, "thread %d: cannot ask it (call %ld)", t->tid,
 					 calls[i].nr);
 	}
@@ -65,6 +73,8 @@ static int ask_thread(struct parasite *p, struct tracee *t, struct thread_facts 
 		.clear_tid_addr = scratch.clear_tid_addr,
 		.securebits = result,
 	};
+	if (!no_policy)
+		facts->mempolicy = scratch.mempolicy;
 	return 0;
 }
 

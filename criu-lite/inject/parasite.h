@@ -10,7 +10,7 @@
 #include "inject/tracee.h"
 
 /* Bytes of the scratch memory in the area. */
-#define PARASITE_SCRATCH_SIZE 64
+#define PARASITE_SCRATCH_SIZE 256
 
 struct parasite {
 	pid_t pid;

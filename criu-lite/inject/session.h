@@ -24,6 +24,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "inject/abi/mempolicy.h"
 #include "inject/abi/parasite.h"
 
 struct parasite;
@@ -36,6 +37,7 @@ struct thread_facts {
 	uint32_t pdeath_sig;		/* 0: none */
 	uint64_t clear_tid_addr;	/* 0: none */
 	uint32_t securebits;
+	struct mempolicy mempolicy;	/* set_mempolicy() */
 };
 
 /* All return 0 or -errno, logged unless said otherwise. */
@@ -67,6 +69,10 @@ int parasite_misc(struct parasite *p, const struct parasite_misc **misc);
 /* Reads the time left and the overrun of the POSIX timers @ids into @timers[@n]. */
 int parasite_timers(struct parasite *p, const int32_t *ids, size_t n,
 		    struct parasite_timer *timers);
+
+/* What mbind() said for the mappings at @addrs: into @policies[@n], zeroed before. */
+int parasite_mempolicies(struct parasite *p, const uint64_t *addrs, size_t n,
+			 struct mempolicy *policies);
 
 /* Asks @t, a stopped thread of the parasite's task (the leader too). */
 int parasite_thread_facts(struct parasite *p, struct tracee *t, struct thread_facts *facts);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <linux/membarrier.h>
+#include <linux/mempolicy.h>
 #include <linux/prctl.h>
 #include <linux/time_types.h>
 
@@ -65,6 +66,25 @@ int parasite_misc(struct parasite_packet *packet)
 	if (r < 0)
 		return r;
 	return get_sigactions(misc);
+}
+
+/* Addresses come in, policies go out, at the same place. A kernel without NUMA has none. */
+int parasite_policies(struct parasite_packet *packet)
+{
+	uint64_t addrs[PARASITE_POLICIES_MAX];
+	uint32_t n = packet->header.count;
+
+	memcpy(addrs, packet->addrs, n * sizeof(*addrs));
+	memset(packet->policies, 0, n * sizeof(*packet->policies));
+	for (uint32_t i = 0; i < n; i++) {
+		struct mempolicy *p = &packet->policies[i];
+		long r = pie_call(get_mempolicy, &p->mode, p->nodes, MEMPOLICY_NODES_MAX, addrs[i],
+				  MPOL_F_ADDR);
+
+		if (r < 0)
+			return r == -ENOSYS ? 0 : r;
+	}
+	return 0;
 }
 
 /* Ids come in, timers go out: both lie at the same place. */

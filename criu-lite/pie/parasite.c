@@ -138,6 +138,12 @@ static int answer(struct parasite *p, uint64_t len)
 		h->result = parasite_timers(packet);
 		reply_len = h->count * sizeof(struct parasite_timer);
 		break;
+	case PARASITE_POLICIES:
+		if (h->count > PARASITE_POLICIES_MAX || len != h->count * sizeof(uint64_t))
+			return -EINVAL;
+		h->result = parasite_policies(packet);
+		reply_len = h->count * sizeof(struct mempolicy);
+		break;
 	case PARASITE_PIPE:
 		h->result = p->pipe < 0 ? -EBADF : 0;
 		break;

@@ -11,5 +11,6 @@ void parasite_main(struct parasite_args *args);
 /* Answer in place: the request is overwritten by the reply. 0 or -errno. */
 int parasite_misc(struct parasite_packet *packet);
 int parasite_timers(struct parasite_packet *packet);
+int parasite_policies(struct parasite_packet *packet);
 
 #endif

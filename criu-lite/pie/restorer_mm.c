@@ -123,6 +123,15 @@ static void map(struct restorer_args *args, const struct restorer_vma *vma, bool
 		restorer_fail(args, RESTORER_STEP_MAP, -EEXIST, vma->start);
 }
 
+static void bind(struct restorer_args *args, const struct restorer_vma *vma)
+{
+	if (vma->mempolicy)
+		restorer_must(args, RESTORER_STEP_MBIND,
+			      pie_call(mbind, vma->start, vma->len, vma->mempolicy->mode,
+				       vma->mempolicy->nodes, MEMPOLICY_NODES_MAX + 1, 0),
+			      vma->start);
+}
+
 /* Moving would unmap what is at its destination: that is taken first. */
 static void take(struct restorer_args *args, const struct restorer_vma *vma)
 {
@@ -183,6 +192,8 @@ static void make_vma(struct restorer_args *args, const struct restorer_vma *vma,
 		take(args, vma);
 	else
 		map(args, vma, filled);
+	/* Before the pages come. */
+	bind(args, vma);
 	while (*read < args->mm.n_reads && reads[*read].addr < end)
 		read_pages(args, &reads[(*read)++]);
 	if (there || fill_prot(vma, filled) != vma->prot)

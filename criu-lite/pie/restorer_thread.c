@@ -10,6 +10,7 @@
 #include "pie/restorer.h"
 
 #include <asm/signal.h>
+#include <errno.h>
 #include <linux/prctl.h>
 #include <linux/resource.h>
 
@@ -72,6 +73,16 @@ static void set_sched(const struct restorer_thread *th)
 		      pie_call(sched_setscheduler, 0, th->sched_policy, &priority), th->tid);
 }
 
+/* Whoever restores may have another. A kernel without NUMA has the default. */
+static void set_mempolicy(const struct restorer_thread *th)
+{
+	long result = pie_call(set_mempolicy, th->mempolicy.mode, th->mempolicy.nodes,
+			       MEMPOLICY_NODES_MAX + 1);
+
+	if (result != -ENOSYS || th->mempolicy.mode)
+		restorer_must(th->args, RESTORER_STEP_MEMPOLICY, result, th->tid);
+}
+
 /* To itself a thread may send anything, also what only the kernel sends. */
 static void queue_signals(const struct restorer_thread *th)
 {
@@ -91,6 +102,7 @@ void restorer_thread_state(struct restorer_thread *th)
 	restorer_must(th->args, RESTORER_STEP_PRCTL,
 		      pie_call(prctl, PR_SET_NAME, th->comm, 0, 0, 0), PR_SET_NAME);
 	set_sched(th);
+	set_mempolicy(th);
 	queue_signals(th);
 }
 

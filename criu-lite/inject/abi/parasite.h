@@ -20,12 +20,15 @@
 
 #include <stdint.h>
 
+#include "inject/abi/mempolicy.h"
+
 /* The name of the parasite's thread (/proc/PID/task/TID/comm). */
 #define PARASITE_COMM "criu-lite-guest"
 
 #define PARASITE_STACK_SIZE	16384
 #define PARASITE_TIMERS_MAX	128
 #define PARASITE_RANGES_MAX	1024
+#define PARASITE_POLICIES_MAX	120
 #define PARASITE_NSIG		64
 
 /* What it asks with; newer than the headers of some distributions. */
@@ -54,6 +57,7 @@ enum parasite_command {
 	PARASITE_MISC,			/* -> struct parasite_misc */
 	PARASITE_TIMERS,		/* ids -> struct parasite_timer [] */
 	PARASITE_PIPE,			/* takes the write end of a pipe (SCM_RIGHTS) */
+	PARASITE_POLICIES,		/* addresses -> struct mempolicy [] of their mappings */
 	PARASITE_PAGES,			/* struct parasite_range [] -> how far it came */
 };
 
@@ -107,6 +111,8 @@ struct parasite_packet {
 		int32_t timer_ids[PARASITE_TIMERS_MAX];
 		struct parasite_timer timers[PARASITE_TIMERS_MAX];
 		struct parasite_range ranges[PARASITE_RANGES_MAX];
+		uint64_t addrs[PARASITE_POLICIES_MAX];
+		struct mempolicy policies[PARASITE_POLICIES_MAX];
 	};
 };
 

@@ -23,6 +23,8 @@
 
 #include <stdint.h>
 
+#include "inject/abi/mempolicy.h"
+
 /* Stages that the whole tree passes together, each opened by the coordinator. */
 enum restore_stage {
 	RESTORE_STAGE_FORK,	/* all tasks exist */
@@ -65,6 +67,7 @@ enum restorer_step {
 	RESTORER_STEP_ADVISE,
 	RESTORER_STEP_LOCK,
 	RESTORER_STEP_NAME,
+	RESTORER_STEP_MBIND,
 	RESTORER_STEP_ARM,
 	RESTORER_STEP_SEAL,
 	RESTORER_STEP_MM_LAYOUT,
@@ -75,6 +78,7 @@ enum restorer_step {
 	RESTORER_STEP_ROBUST_LIST,
 	RESTORER_STEP_RSEQ,
 	RESTORER_STEP_SCHED,
+	RESTORER_STEP_MEMPOLICY,
 	RESTORER_STEP_TIMER,		/* arg: timer id */
 	RESTORER_STEP_RLIMIT,		/* arg: resource */
 	RESTORER_STEP_CREDS,
@@ -111,6 +115,7 @@ struct restorer_vma {
 	uint32_t flags;			/* MAP_*, without MAP_FIXED */
 	uint32_t how;			/* enum restorer_vma_flags */
 	const char *name;		/* PR_SET_VMA_ANON_NAME; NULL: none */
+	const struct mempolicy *mempolicy;	/* mbind(); NULL: none */
 };
 
 /* Page content to read into a private mapping. */
@@ -192,6 +197,7 @@ struct restorer_thread {
 	int32_t sched_nice;
 	char comm[16];
 	uint32_t ends, exit_code;	/* a leader that has ended: ends again */
+	struct mempolicy mempolicy;
 	void *siginfos;			/* n x 128 bytes, queued to this thread */
 	uint64_t n_siginfos;
 	struct restorer_creds creds;
