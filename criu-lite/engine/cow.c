@@ -121,12 +121,15 @@ const struct cow_pieces *cow_pieces(const struct restore *r)
 	return r->cow ? &r->cow->pieces : &none;
 }
 
-/* Whether a child can have the mapping from its parent. DROPPABLE memory is wiped by fork. */
+/*
+ * Whether a child can have the mapping from its parent. DROPPABLE memory is wiped
+ * by fork, and huge pages (hugetlb) are reserved for who maps them.
+ */
 static bool key_of(const struct restore *r, const VmaEntry *e, struct cow_key *key)
 {
 	uint32_t class = e->status & VMA_CLASS_MASK;
 
-	if (memory_restore_pages(r, e) != PLAN_PAGES_READ || e->flags & MAP_DROPPABLE)
+	if (memory_restore_pages(r, e) != PLAN_PAGES_READ || e->flags & (MAP_DROPPABLE | MAP_HUGETLB))
 		return false;
 	*key = (struct cow_key){ .class = class, .flags = e->flags & ~(uint32_t)MAP_LOCKED };
 	if (class == (VMA_REGULAR | VMA_FILE_PRIVATE)) {

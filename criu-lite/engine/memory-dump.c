@@ -100,6 +100,8 @@ static VmaEntry *new_entry(struct dump *d, const struct proc_vma *vma)
 	for (size_t i = 0; i < ARRAY_SIZE(madvise_table); i++)
 		if (vma_has_flag(vma, madvise_table[i].code))
 			e->madv |= 1UL << madvise_table[i].advice;
+	if (e->flags & MAP_HUGETLB && vma->page_size)
+		e->flags |= (uint32_t)__builtin_ctzll(vma->page_size) << VMA_HUGETLB_SHIFT;
 	e->has_madv = e->madv;
 	e->has_locked_on_fault = e->locked_on_fault = vma_has_flag(vma, VMA_FLAG_LF);
 	e->has_sealed = e->sealed = vma_has_flag(vma, VMA_FLAG_SL);

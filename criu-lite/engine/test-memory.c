@@ -233,8 +233,8 @@ static const struct file_kind *const file_table[] = { &memfd_kind, &regular_kind
 /* As in kinds/table.c, which brings all other kinds along. */
 static const struct vma_kind *const vma_table[] = {
 	&vma_vdso_kind, &vma_vvar_kind, &vma_vsyscall_kind, &vma_refused_kind,
-	&vma_memfd_shared_kind, &vma_memfd_private_kind, &vma_file_shared_kind,
-	&vma_file_private_kind, &vma_anon_kind, &vma_anon_shared_kind, NULL,
+	&vma_memfd_shared_kind, &vma_memfd_private_kind, &vma_anon_kind,
+	&vma_file_shared_kind, &vma_file_private_kind, &vma_anon_shared_kind, NULL,
 };
 static const struct kind_table test_kinds = { .files = file_table, .vmas = vma_table };
 

@@ -37,7 +37,9 @@ enum vma_status {
 #endif
 /* anon_name: bytes at most, without the end. */
 #define VMA_ANON_NAME_MAX 79
-#define VMA_HUGETLB_SIZE_MASK (0x3fU << 26)
+/* With MAP_HUGETLB, as with MFD_HUGETLB: log2 of the page size; 0: the system's default. */
+#define VMA_HUGETLB_SHIFT 26
+#define VMA_HUGETLB_SIZE_MASK (0x3fU << VMA_HUGETLB_SHIFT)
 #define VMA_FLAGS_KNOWN							\
 	(MAP_SHARED | MAP_PRIVATE | MAP_DROPPABLE | MAP_ANONYMOUS | MAP_GROWSDOWN |	\
 	 MAP_LOCKED | MAP_NORESERVE | MAP_HUGETLB | VMA_HUGETLB_SIZE_MASK)

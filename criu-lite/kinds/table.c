@@ -34,9 +34,9 @@ static const struct vma_kind *const vma_table[] = {
 	&vma_refused_kind,		/* before all that others would take for their own */
 	&vma_memfd_shared_kind,		/* before files: it is one, with a special name */
 	&vma_memfd_private_kind,
+	&vma_anon_kind,			/* before files: huge pages look like one */
 	&vma_file_shared_kind,
 	&vma_file_private_kind,
-	&vma_anon_kind,
 	&vma_anon_shared_kind,		/* in images only */
 	NULL,
 };

@@ -95,11 +95,15 @@ static void unmap_old(struct restorer_args *args)
 /*
  * The protection while pages are read: written to, and executed by nobody. A
  * mapping without reads has its own from the start: making a huge reservation
- * writable for a moment would have all of it accounted.
+ * writable for a moment would have all of it accounted. Huge pages are accounted
+ * anyway, and the file behind them is made as long as the mapping only if that
+ * may be written to.
  */
 static uint32_t fill_prot(const struct restorer_vma *vma, bool filled)
 {
-	return filled ? PROT_READ | PROT_WRITE : vma->prot;
+	bool huge = vma->flags & MAP_HUGETLB && vma->fd < 0;
+
+	return filled || huge ? PROT_READ | PROT_WRITE : vma->prot;
 }
 
 /* mlock() comes when the pages are there, and DROPPABLE is a type, not a flag. */

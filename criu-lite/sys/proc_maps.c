@@ -120,6 +120,8 @@ static bool take_pkey(const char *p, struct proc_vma *vma)
 static bool take_detail(const char *p, struct proc_vma *vma)
 {
 	switch (*p) {
+	case 'K':
+		return !scan_text(&p, "KernelPageSize:") || take_kb(p, &vma->page_size);
 	case 'P':
 		return !scan_text(&p, "ProtectionKey:") || take_pkey(p, vma);
 	case 'R':

@@ -8,6 +8,8 @@
  * that the task changed; a shared one has no content of its own. A file without
  * a path (deleted while mapped) is refused.
  *
+ * Files of hugetlbfs are files, too: the size of their pages goes with them.
+ *
  * What the descriptor was opened for shows in what mprotect() may do with the
  * mapping, and is kept (kinds/mm/vma.c).
  */
@@ -45,10 +47,7 @@ static int file_dump(struct dump *d, struct task *t, const struct proc_vma *vma,
 static int file_check(struct restore *r, struct task *t, const VmaEntry *entry)
 {
 	uint32_t type = entry->status & VMA_FILE_SHARED ? MAP_SHARED : MAP_PRIVATE;
-	int ret = vma_check(t, entry);
 
-	if (ret < 0)
-		return ret;
 	if (!(entry->flags & type) || entry->flags & MAP_ANONYMOUS)
 		return log_errno(-EINVAL, "mm-%d: VMA %#lx: a file mapping (status %#x), but its "
 				 "flags are %#x", t->pid, (unsigned long)entry->start,

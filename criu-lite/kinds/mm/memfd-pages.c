@@ -104,7 +104,7 @@ int memfd_pages_save(struct dump *d, struct memfd_inode *inode)
 			     ++d->last_pages_id, &sink);
 	if (ret < 0)
 		return ret;
-	ret = save_all(inode, sink);
+	ret = inode->huge_page ? memfd_huge_save(inode, sink) : save_all(inode, sink);
 	if (ret < 0)
 		return ret;
 	if (d->stats) {
@@ -174,6 +174,8 @@ static int fill_extent(const struct memfd_inode *inode, const struct page_extent
 	uint64_t whole = MIN(end, ALIGN_DOWN(inode->entry->size, PAGE_SIZE));
 	int ret = 0;
 
+	if (inode->huge_page)
+		return memfd_huge_fill(inode, ext, start, end);
 	if (start < whole)
 		ret = fill_whole(inode, fd, offset, start, whole - start);
 	if (ret < 0 || end <= whole)

@@ -30,6 +30,9 @@
 
 static bool is_memory_file(const struct proc_vma *vma)
 {
+	/* Private, that is anonymous memory. */
+	if (vma_is_named(vma, MEMFD_ANON_HUGE " (deleted)"))
+		return vma->shared && vma_has_flag(vma, VMA_FLAG_HT);
 	return vma->ino && (vma_is_named(vma, MEMFD_DEV_ZERO " (deleted)") ||
 			    (vma_name_begins(vma, "/memfd:") && vma_name_is_deleted(vma)) ||
 			    /* Shared anonymous memory with a label of PR_SET_VMA_ANON_NAME. */
@@ -69,7 +72,7 @@ static int note_mapping(struct memfd_inode *inode, const VmaEntry *entry)
 {
 	struct memfd_range *range;
 
-	if (inode->dev_zero && entry->flags & MAP_NORESERVE)
+	if ((inode->dev_zero || inode->anon_huge) && entry->flags & MAP_NORESERVE)
 		inode->noreserve = true;
 	if (vma_arming(entry, inode->dev_zero, NULL) != VMA_ARM_SHARED) {
 		inode->eager = true;
@@ -87,10 +90,8 @@ static int memfd_vma_check(struct restore *r, struct task *t, const VmaEntry *en
 {
 	uint32_t type = entry->status & VMA_FILE_SHARED ? MAP_SHARED : MAP_PRIVATE;
 	struct memfd_inode *inode;
-	int ret = vma_check(t, entry);
+	int ret;
 
-	if (ret < 0)
-		return ret;
 	if (!(entry->flags & type))
 		return log_errno(-EINVAL, "mm-%d: VMA %#lx: a memfd mapping (status %#x), but its "
 				 "flags are %#x", t->pid, (unsigned long)entry->start,
@@ -120,10 +121,12 @@ static int memfd_vma_plan(struct restore *r, struct task *t, const VmaEntry *ent
 static int anon_shared_check(struct restore *r, struct task *t, const VmaEntry *entry)
 {
 	struct memfd_inode *inode;
-	int ret = vma_check(t, entry);
+	int ret;
 
-	if (ret < 0)
-		return ret;
+	/* The segment has no place to say how large its pages are. */
+	if (entry->flags & MAP_HUGETLB)
+		return log_errno(-ENOTSUP, "mm-%d: VMA %#lx: a shared segment of huge pages that "
+				 "is no memfd: not covered", t->pid, (unsigned long)entry->start);
 	if (!(entry->flags & MAP_SHARED) || !entry->shmid || entry->shmid > UINT32_MAX ||
 	    entry->pgoff + (entry->end - entry->start) > INT64_MAX)
 		return log_errno(-EINVAL, "mm-%d: VMA %#lx: shared anonymous, but its flags are "

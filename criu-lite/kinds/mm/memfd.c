@@ -13,8 +13,11 @@
  *
  * Seals come last: after the content, and before any restored mapping. That is
  * right for all but F_SEAL_FUTURE_WRITE, which leaves older mappings writable;
- * where there is such a mapping it is refused. Refused too: huge pages, and
- * a memfd that a program has named "/dev/zero".
+ * where there is such a mapping it is refused. Refused too: a memfd that a
+ * program has named "/dev/zero".
+ *
+ * Both may consist of huge pages. What a shared mapping with MAP_HUGETLB makes
+ * is called "/anon_hugepage".
  *
  * A lazy restore leaves a shared anonymous segment empty, and the server
  * fills it through the mappings, if nothing can look past userfaultfd: no
@@ -71,23 +74,28 @@ static bool is_memory_name(const char *target)
 {
 	size_t len = strlen(target), mark = strlen(deleted_mark), prefix = strlen(memfd_prefix);
 
-	if (!strcmp(target, MEMFD_DEV_ZERO " (deleted)"))
+	if (!strcmp(target, MEMFD_DEV_ZERO " (deleted)") ||
+	    !strcmp(target, MEMFD_ANON_HUGE " (deleted)"))
 		return true;
 	return len >= prefix + mark && !strncmp(target, memfd_prefix, prefix) &&
 	       !strcmp(target + len - mark, deleted_mark);
 }
 
-/* The name in the image. *dev_zero: shared anonymous memory. */
-static char *image_name_of(struct arena *arena, const char *target, bool *dev_zero)
+/* The name in the image: what is no memfd is shared anonymous memory. */
+static char *image_name_of(struct arena *arena, const char *target, bool *is_memfd)
 {
 	char *name;
 
-	*dev_zero = !strcmp(target, MEMFD_DEV_ZERO " (deleted)");
-	if (*dev_zero)
-		return arena_strdup(arena, MEMFD_DEV_ZERO);
-	name = arena_strdup(arena, target + strlen(memfd_prefix));
+	*is_memfd = !strncmp(target, memfd_prefix, strlen(memfd_prefix));
+	name = arena_strdup(arena, target + (*is_memfd ? strlen(memfd_prefix) : 0));
 	name[strlen(name) - strlen(deleted_mark)] = '\0';
 	return name;
+}
+
+static void classify(struct memfd_inode *inode)
+{
+	inode->dev_zero = !strcmp(inode->entry->name, MEMFD_DEV_ZERO);
+	inode->anon_huge = !strcmp(inode->entry->name, MEMFD_ANON_HUGE);
 }
 
 /* Only by name: what else must be right is for the dump to refuse. */
@@ -97,9 +105,9 @@ static bool memfd_probe(const struct fd_info *info)
 }
 
 /* Memory files live on a mount of the kernel's own; a memfd of ours shows which. */
-static int memory_device(dev_t *dev)
+static int memory_device(uint32_t hugetlb_flag, dev_t *dev)
 {
-	_cleanup_close_ int fd = memfd_create("criu-lite", MFD_CLOEXEC);
+	_cleanup_close_ int fd = memfd_create("criu-lite", MFD_CLOEXEC | hugetlb_flag);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
@@ -108,17 +116,22 @@ static int memory_device(dev_t *dev)
 	return 0;
 }
 
-static int check_file_system(const struct fd_info *info, int fd)
+/* Each size of huge pages has a file system of its own. */
+static int find_page_size(struct memfd_inode *inode, const char *name)
 {
 	struct statfs fs;
-	dev_t dev = 0;
-	int ret;
 
-	if (fstatfs(fd, &fs) < 0)
-		return log_errno(-errno, "%s: cannot ask for its file system", info->target);
-	if (fs.f_type == HUGETLBFS_MAGIC)
-		return dump_refuse(info, "memory of huge pages (MFD_HUGETLB) is not covered");
-	ret = memory_device(&dev);
+	if (fstatfs(inode->fd, &fs) < 0)
+		return log_errno(-errno, "%s: cannot ask for its file system", name);
+	inode->huge_page = fs.f_type == HUGETLBFS_MAGIC ? fs.f_bsize : 0;
+	return 0;
+}
+
+static int check_file_system(const struct fd_info *info, const MemfdInodeEntry *e)
+{
+	dev_t dev = 0;
+	int ret = memory_device(e->hugetlb_flag, &dev);
+
 	if (ret < 0)
 		return ret;
 	if (info->st.st_dev != dev)
@@ -129,17 +142,28 @@ static int check_file_system(const struct fd_info *info, int fd)
 static int dump_inode(struct dump *d, const struct fd_info *info, struct memfd_inode *inode)
 {
 	MemfdInodeEntry *e = arena_message(d->arena, MemfdInodeEntry, memfd_inode_entry__init);
+	bool is_memfd;
 	int seals, ret;
 
 	/* The victim's descriptor may be write-only, or say nothing but where the file is. */
 	inode->fd = file_reopen(info->local, O_RDONLY | O_CLOEXEC);
 	if (inode->fd < 0)
 		return log_errno(inode->fd, "%s: cannot open for reading", info->target);
-	ret = check_file_system(info, inode->fd);
+	ret = find_page_size(inode, info->target);
 	if (ret < 0)
 		return ret;
-	e->name = image_name_of(d->arena, info->target, &inode->dev_zero);
-	if (!inode->dev_zero && !strcmp(e->name, MEMFD_DEV_ZERO))
+	if (inode->huge_page) {
+		e->has_hugetlb_flag = true;
+		e->hugetlb_flag = MFD_HUGETLB |
+				  (uint32_t)__builtin_ctzll(inode->huge_page) << VMA_HUGETLB_SHIFT;
+	}
+	ret = check_file_system(info, e);
+	if (ret < 0)
+		return ret;
+	inode->entry = e;
+	e->name = image_name_of(d->arena, info->target, &is_memfd);
+	classify(inode);
+	if (is_memfd && (inode->dev_zero || inode->anon_huge))
 		return dump_refuse(info, "images take a memfd of this name for shared anonymous "
 				   "memory: choose another name");
 	seals = fcntl(inode->fd, F_GET_SEALS);
@@ -153,7 +177,6 @@ static int dump_inode(struct dump *d, const struct fd_info *info, struct memfd_i
 	e->seals = seals;
 	e->has_mode = true;
 	e->mode = info->st.st_mode;
-	inode->entry = e;
 	inode->dev = info->st.st_dev;
 	inode->ino = info->st.st_ino;
 	return 0;
@@ -226,14 +249,28 @@ static int memfd_save(struct dump *d)
  * Restore
  */
 
+static bool is_anonymous(const MemfdInodeEntry *e)
+{
+	return !strcmp(e->name, MEMFD_DEV_ZERO) || !strcmp(e->name, MEMFD_ANON_HUGE);
+}
+
+static bool is_huge(const MemfdInodeEntry *e)
+{
+	return e->has_hugetlb_flag && e->hugetlb_flag;
+}
+
 static int check_inode(const MemfdInodeEntry *e)
 {
 	if (e->inode_id > UINT32_MAX)
 		return log_errno(-EINVAL, "memfd.img: inode id %#lx is out of range",
 				 (unsigned long)e->inode_id);
-	if (e->has_hugetlb_flag && e->hugetlb_flag)
-		return log_errno(-ENOTSUP, "memfd %s: memory of huge pages is not covered",
-				 e->name);
+	if (is_huge(e) && (!(e->hugetlb_flag & MFD_HUGETLB) ||
+			   e->hugetlb_flag & ~(MFD_HUGETLB | VMA_HUGETLB_SIZE_MASK)))
+		return log_errno(-EINVAL, "memfd %s: hugetlb flag %#x has unknown bits", e->name,
+				 e->hugetlb_flag);
+	if (!strcmp(e->name, is_huge(e) ? MEMFD_DEV_ZERO : MEMFD_ANON_HUGE))
+		return log_errno(-EINVAL, "memfd %s: hugetlb flag %#x does not go with this name",
+				 e->name, e->hugetlb_flag);
 	if (e->size > INT64_MAX - PAGE_SIZE)
 		return log_errno(-EINVAL, "memfd %s: size %#lx is out of range", e->name,
 				 (unsigned long)e->size);
@@ -241,7 +278,7 @@ static int check_inode(const MemfdInodeEntry *e)
 		return log_errno(-EINVAL, "memfd %s: seals %#x are unknown", e->name, e->seals);
 	if (e->has_mode && (!S_ISREG(e->mode) || e->mode & ~(S_IFMT | MODE_MAX)))
 		return log_errno(-EINVAL, "memfd %s: mode %#o is no file's", e->name, e->mode);
-	if (!strcmp(e->name, MEMFD_DEV_ZERO) && (!e->size || e->size & ~PAGE_MASK))
+	if (is_anonymous(e) && (!e->size || e->size & ~PAGE_MASK))
 		return log_errno(-EINVAL, "memfd %s: size %#lx is no mapping's", e->name,
 				 (unsigned long)e->size);
 	return 0;
@@ -260,7 +297,7 @@ static struct memfd_inode *inode_add(struct restore *r, MemfdInodeEntry *e)
 	struct memfd_inode *inode = arena_new_object(r->arena, struct memfd_inode);
 
 	inode->entry = e;
-	inode->dev_zero = !strcmp(e->name, MEMFD_DEV_ZERO);
+	classify(inode);
 	inode->fd = -1;
 	inode->next = r->memfds;
 	r->memfds = inode;
@@ -354,17 +391,21 @@ int memfd_segment_get(struct restore *r, uint64_t shmid, uint64_t size,
 }
 
 /* What mmap(MAP_SHARED | MAP_ANONYMOUS) makes, as a descriptor. */
-static int make_dev_zero(const struct memfd_inode *inode)
+static int make_anonymous(const struct memfd_inode *inode)
 {
 	size_t size = inode->entry->size;
 	int flags = MAP_SHARED | MAP_ANONYMOUS | (inode->noreserve ? MAP_NORESERVE : 0);
-	void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
 	char link[64];
+	void *map;
 	int fd;
 
+	if (inode->anon_huge)
+		flags |= MAP_HUGETLB | (inode->entry->hugetlb_flag & VMA_HUGETLB_SIZE_MASK);
+	map = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
 	if (map == MAP_FAILED)
-		return log_errno(-errno, "shared memory %u: cannot map %zu bytes",
-				 inode->entry->shmid, size);
+		return log_errno(-errno, "shared memory %u: cannot map %zu bytes%s",
+				 inode->entry->shmid, size,
+				 inode->anon_huge ? ": are enough huge pages free?" : "");
 	snprintf(link, sizeof(link), "/proc/self/map_files/%lx-%lx", (unsigned long)map,
 		 (unsigned long)map + size);
 	fd = open(link, O_RDWR | O_CLOEXEC);
@@ -377,10 +418,11 @@ static int make_dev_zero(const struct memfd_inode *inode)
 
 static int make_memfd(const MemfdInodeEntry *e)
 {
-	int fd = memfd_create(e->name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+	uint32_t flags = MFD_CLOEXEC | MFD_ALLOW_SEALING | (is_huge(e) ? e->hugetlb_flag : 0);
+	int fd = memfd_create(e->name, flags | MFD_EXEC);
 
 	if (fd < 0 && errno == EINVAL)
-		fd = memfd_create(e->name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+		fd = memfd_create(e->name, flags);
 	if (fd < 0)
 		return log_errno(-errno, "memfd %s: cannot create", e->name);
 	if (ftruncate(fd, e->size) < 0) {
@@ -480,12 +522,15 @@ int memfd_inode_open(struct restore *r, struct memfd_inode *inode)
 
 	if (inode->fd >= 0)
 		return 0;
-	ret = inode->dev_zero ? make_dev_zero(inode) : make_memfd(inode->entry);
+	ret = is_anonymous(inode->entry) ? make_anonymous(inode) : make_memfd(inode->entry);
 	if (ret < 0)
 		return ret;
 	inode->fd = restore_service_fd(r, ret);
 	if (inode->fd < 0)
 		return inode->fd;
+	ret = find_page_size(inode, inode->entry->name);
+	if (ret < 0)
+		return ret;
 	ret = fill_inode(r, inode);
 	if (ret < 0)
 		return ret;

@@ -16,11 +16,15 @@
 #include "images/vma.pb-c.h"
 
 struct dump;
+struct page_extent;
 struct page_map;
+struct page_sink;
 struct restore;
 
 /* The name in memfd.img of what mmap(MAP_SHARED | MAP_ANONYMOUS) makes. */
 #define MEMFD_DEV_ZERO "/dev/zero"
+/* And of what it makes with MAP_HUGETLB; a private mapping of one is anonymous memory. */
+#define MEMFD_ANON_HUGE "/anon_hugepage"
 
 /* Bytes of a segment. */
 struct memfd_range {
@@ -31,6 +35,8 @@ struct memfd_inode {
 	struct memfd_inode *next;
 	MemfdInodeEntry *entry;
 	bool dev_zero;
+	bool anon_huge;
+	uint64_t huge_page;		/* bytes of each; 0: ordinary. Restore: when it is open */
 	int fd;				/* dump: for reading; restore: service descriptor, or -1 */
 
 	dev_t dev;			/* dump: who it is */
@@ -71,5 +77,12 @@ int memfd_pages_save(struct dump *d, struct memfd_inode *inode);
 int memfd_pages_load(struct restore *r, struct memfd_inode *inode);
 /* Puts [start, end) of the content into inode->fd; page-aligned. */
 int memfd_pages_fill(const struct memfd_inode *inode, uint64_t start, uint64_t end);
+
+
+/* The same for huge pages (kinds/mm/memfd-huge.c). */
+int memfd_huge_save(const struct memfd_inode *inode, struct page_sink *sink);
+/* Fills [start, end), a part of @ext. */
+int memfd_huge_fill(const struct memfd_inode *inode, const struct page_extent *ext,
+		    uint64_t start, uint64_t end);
 
 #endif

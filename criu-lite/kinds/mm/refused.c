@@ -30,7 +30,6 @@ static const struct {
 	{ FLAG(UM) | FLAG(UW) | FLAG(UI), NULL,
 	  "it is registered with userfaultfd: a lazy restore still brings its pages (dump again "
 	  "when the lazy-pages server has ended), or the program handles its page faults itself" },
-	{ FLAG(HT), NULL, "huge pages (hugetlb) are not covered" },
 	{ FLAG(SS), NULL, "a shadow stack is not covered: start the program without it "
 	  "(GLIBC_TUNABLES=glibc.cpu.x86_shstk=off)" },
 	{ FLAG(SF), NULL, "MAP_SYNC is not covered" },
@@ -61,8 +60,13 @@ static const struct {
 
 static const char *refusal(const struct proc_vma *vma)
 {
+	uint64_t flags = vma->flags;
+
+	/* Nothing but devices refuses to grow, but for huge pages. */
+	if (flags & FLAG(HT))
+		flags &= ~FLAG(DE);
 	for (size_t i = 0; i < ARRAY_SIZE(dump_table); i++)
-		if (vma->flags & dump_table[i].flags ||
+		if (flags & dump_table[i].flags ||
 		    (dump_table[i].name && vma_name_begins(vma, dump_table[i].name)))
 			return dump_table[i].why;
 	if (vma->pkey)

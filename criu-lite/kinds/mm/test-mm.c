@@ -79,9 +79,13 @@ static const struct {
 	{ "80e000-80f000 rw-s 00000000 00:0d 82 /[aio] (deleted)", "rd wr sh mr mw me ms de",
 	  &vma_refused_kind },
 	{ "a00000-c00000 rw-s 00000000 00:0e 83 /memfd:huge (deleted)",
-	  "rd wr sh mr mw me ms de ht", &vma_refused_kind },
+	  "rd wr sh mr mw me ms de ht", &vma_memfd_shared_kind },
 	{ "c00000-e00000 rw-p 00000000 00:0e 84 /anon_hugepage (deleted)", "rd wr mr mw me de ht",
-	  &vma_refused_kind },
+	  &vma_anon_kind },
+	{ "c00000-e00000 rw-s 00000000 00:0e 84 /anon_hugepage (deleted)",
+	  "rd wr sh mr mw me ms de ht", &vma_memfd_shared_kind },
+	{ "c00000-e00000 rw-s 00000000 00:2e 84 /dev/hugepages/a", "rd wr sh mr mw me ms de ht",
+	  &vma_file_shared_kind },
 	{ "e00000-e01000 rw-p 00000000 00:00 0", "rd wr mr mw me ac um", &vma_refused_kind },
 	{ "e02000-e03000 rw-p 00000000 00:00 0", "rd wr mr mw me ac uw", &vma_refused_kind },
 	{ "e04000-e05000 rw-s 00000000 00:01 85 /memfd:u (deleted)", "rd wr sh mr mw me ms ui",
@@ -174,7 +178,9 @@ static void test_refusals_at_restore(void **state)
 	assert_int_equal(vma_refused_kind.check(NULL, &t, &e), -EINVAL);
 	e.status = 0x201;
 	e.flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB;
-	assert_int_equal(vma_anon_kind.check(NULL, &t, &e), -ENOTSUP);
+	assert_int_equal(vma_anon_kind.check(NULL, &t, &e), 0);
+	e.flags = MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB;
+	assert_int_equal(vma_anon_shared_kind.check(NULL, &t, &e), -ENOTSUP);
 	e.flags = MAP_SHARED | MAP_ANONYMOUS;
 	assert_int_equal(vma_anon_kind.check(NULL, &t, &e), -EINVAL);
 }
@@ -496,7 +502,10 @@ static void test_hostile_memfd(void **state)
 		{ "seals", 0, 1, 0x40, S_IFREG, 0, 1 },
 		{ "mode", 0, 1, 0, S_IFDIR, 0, 1 },
 		{ "mode", 0, 1, 0, S_IFREG | 0x80000, 0, 1 },
-		{ "huge", 0, 1, 0, S_IFREG, 4, 1 },
+		{ "huge", 0, 1, 0, S_IFREG, 1, 1 },
+		{ "huge", 0, 1, 0, S_IFREG, 4 | 1U << 25, 1 },
+		{ MEMFD_DEV_ZERO, 1UL << 21, 1, 0, S_IFREG, 4, 1 },
+		{ MEMFD_ANON_HUGE, 1UL << 21, 1, 0, S_IFREG, 0, 1 },
 		{ "id", 0, 1UL << 40, 0, S_IFREG, 0, 1 },
 		{ MEMFD_DEV_ZERO, 0, 1, 0, S_IFREG, 0, 1 },
 		{ MEMFD_DEV_ZERO, 100, 1, 0, S_IFREG, 0, 1 },

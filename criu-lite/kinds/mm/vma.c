@@ -104,15 +104,6 @@ int vma_refuse(const struct task *t, const struct proc_vma *vma, const char *why
 	return -ENOTSUP;
 }
 
-int vma_check(const struct task *t, const VmaEntry *entry)
-{
-	if (!(entry->flags & MAP_HUGETLB))
-		return 0;
-	log_error("mm-%d: VMA %#lx: huge pages (hugetlb) can't be restored", t->pid,
-		  (unsigned long)entry->start);
-	return -ENOTSUP;
-}
-
 /*
  * A shared mapping that may become writable came from a writable descriptor;
  * so did one that lost just that to a seal on its memfd, and then it still

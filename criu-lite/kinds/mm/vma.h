@@ -27,8 +27,6 @@ bool vma_name_is_deleted(const struct proc_vma *vma);
 /* Names the mapping and says why it can't be dumped. Returns -ENOTSUP. */
 int vma_refuse(const struct task *t, const struct proc_vma *vma, const char *why);
 
-/* What no kind can give back, as an image of CRIU's may ask for it. 0 or -ENOTSUP. */
-int vma_check(const struct task *t, const VmaEntry *entry);
 
 /*
  * Makes the mapped file a file of the dump and sets entry->shmid to its id and
