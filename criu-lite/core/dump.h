@@ -16,6 +16,7 @@
 #include "core/kind.h"
 #include "core/kobj.h"
 #include "core/task.h"
+#include "images/seccomp.pb-c.h"
 #include "images/stats.pb-c.h"
 
 struct arena;
@@ -113,6 +114,10 @@ struct dump {
 	struct fd_info **inflight_files;
 	size_t n_inflight_files, cap_inflight_files;
 	struct kobj_set vm_ids, files_ids, fs_ids, sighand_ids;
+
+	/* Seccomp filters, in the order of seccomp.img. */
+	SeccompFilter **filters;
+	size_t n_filters, cap_filters;
 
 	uint32_t last_pages_id;
 	struct mapped_files *mapped;	/* files behind mappings: kinds/mm/vma.c */

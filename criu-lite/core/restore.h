@@ -18,6 +18,7 @@
 #include "core/kind.h"
 #include "core/task.h"
 #include "images/inventory.pb-c.h"
+#include "images/seccomp.pb-c.h"
 
 struct arena;
 struct cow;
@@ -30,6 +31,7 @@ struct page_map;
 struct proc_maps;
 struct restore_sync;
 struct stats_clock;
+struct task_seccomp;
 struct xstate_layout;
 
 
@@ -80,6 +82,8 @@ struct task_restore {
 	struct page_map *pages;		/* pagemap-PID; NULL: zombie or helper */
 	size_t n_reads;			/* what memory_restore_load() planned */
 	int uffd;			/* service descriptor; -1: not lazy */
+	struct task_seccomp *seccomp;	/* kinds/task/seccomp.c; NULL: no thread is under it */
+	uint64_t kinds_room;		/* bytes that kinds' plans need in the area, beyond the usual */
 	struct restore_area *area;	/* shared with the task, which fills it in */
 };
 
@@ -103,6 +107,7 @@ struct restore {
 	int service_base, service_last;	/* where service descriptors are */
 	int next_service;
 	uint64_t pages_restored;	/* eagerly */
+	const SeccompEntry *filters;	/* seccomp.img; NULL: not read yet, or there is none */
 	struct stats_clock *clock;	/* engine/stats.h */
 	const struct xstate_layout *xstate;	/* kinds/task/regs.c */
 };

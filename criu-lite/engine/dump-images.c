@@ -107,6 +107,8 @@ int dump_images_write(struct dump *d)
 	struct task *t;
 	int r;
 
+	seccomp.seccomp_filters = d->filters;
+	seccomp.n_seccomp_filters = d->n_filters;
 	TAILQ_FOREACH(t, &d->tasks, link) {
 		r = write_task(d, t);
 		if (r < 0)

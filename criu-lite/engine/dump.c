@@ -242,6 +242,7 @@ int dump_run(const struct options *opts, const struct kind_table *kinds)
 	fd_info_close_all(&d);
 	free(d.descriptions);
 	free(d.path_files);
+	free(d.filters);
 	free(d.inflight_files);
 	sockdiag_free(d.socks);
 	image_dir_free(d.images);

@@ -59,6 +59,7 @@ static uint64_t heap_room(const struct restore *r, const struct task *t)
 		room += tc->signals_s->n_signals * SIGINFO_ROOM;
 	if (tc->timers)
 		room += tc->timers->n_posix * TIMER_ROOM;
+	room += t->restore->kinds_room;
 	return ALIGN_UP(room, PAGE_SIZE);
 }
 

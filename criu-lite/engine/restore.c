@@ -196,6 +196,7 @@ static int release(struct restore *r)
 	struct release_task *list;
 	struct task *t;
 	size_t n = 0;
+	int ret, failed;
 
 	list = arena_new_array(r->arena, struct release_task, count_tasks(r, true));
 	TAILQ_FOREACH(t, &r->tasks, link) {
@@ -213,12 +214,15 @@ static int release(struct restore *r)
 		e->leader_mask = task_core(t)->tc->blk_sigset;
 		e->area_start = t->restore->area->start;
 		e->area_end = t->restore->area->end;
+		e->seccomp = t->restore->seccomp;
 		e->stop_signal = stop_signal(r, t);
 		e->stop_reported = task_core(t)->tc->has_stop_reported &&
 				   task_core(t)->tc->stop_reported;
 		e->has_sigchld = has_sigchld(t);
 	}
-	return release_tree(list, n, r->sync);
+	ret = release_tree(list, n, r->sync);
+	failed = ret < 0 ? sync_check(r->sync, RESTORE_STAGE_CREDS) : 0;
+	return failed < 0 ? failed : ret;
 }
 
 static int drive(struct restore *r)

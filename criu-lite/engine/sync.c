@@ -58,6 +58,7 @@ static const char *const step_names[RESTORER_STEP_COUNT] = {
 	[RESTORER_STEP_PERSONALITY] = "set the personality",
 	[RESTORER_STEP_PRCTL] = "set the attribute of prctl option",
 	[RESTORER_STEP_MEMBARRIER] = "register for membarrier command",
+	[RESTORER_STEP_SECCOMP] = "set up seccomp of thread",
 	[RESTORER_STEP_PARENT] = "go on without its parent",
 };
 
@@ -152,6 +153,11 @@ static int report_failure(const struct restore_sync *sync, enum restore_stage st
 	else
 		log_error("pid %d failed in stage %s", sync->fail_pid, stage_names[stage]);
 	return -ECANCELED;
+}
+
+int sync_check(const struct restore_sync *sync, enum restore_stage stage)
+{
+	return __atomic_load_n(&sync->failed, __ATOMIC_SEQ_CST) ? report_failure(sync, stage) : 0;
 }
 
 int sync_collect(struct restore_sync *sync, enum restore_stage stage, uint32_t n,

@@ -28,6 +28,8 @@ void sync_fail(struct restore_sync *sync, int pid, int err);
 
 /* For the coordinator: lets everyone leave @stage. */
 void sync_open(struct restore_sync *sync, enum restore_stage stage);
+/* For the coordinator: 0, or -ECANCELED when a task failed (logged). */
+int sync_check(const struct restore_sync *sync, enum restore_stage stage);
 /*
  * For the coordinator: waits until @n arrived at the end of @stage.
  * @check is asked every now and then whether it still makes sense to wait.

@@ -14,7 +14,6 @@
 #include "core/restore.h"
 #include "image/reader.h"
 #include "images/cgroup.pb-c.h"
-#include "images/seccomp.pb-c.h"
 #include "util/log.h"
 #include "util/macro.h"
 
@@ -28,7 +27,6 @@ static const struct {
 	{ IMAGE_CGROUP, "cgroups" },
 	{ IMAGE_FILE_LOCKS, "file locks" },
 	{ IMAGE_REMAP_FPATH, "deleted files" },
-	{ IMAGE_SECCOMP, "seccomp filters" },
 };
 
 /* Whether the entry of a file that has just one says anything. */
@@ -37,8 +35,6 @@ static bool holds_state(enum image_type type, const ProtobufCMessage *msg)
 	switch (type) {
 	case IMAGE_CGROUP:
 		return ((const CgroupEntry *)msg)->n_sets;
-	case IMAGE_SECCOMP:
-		return ((const SeccompEntry *)msg)->n_seccomp_filters;
 	default:
 		return true;
 	}

@@ -6,8 +6,9 @@
  * that nobody else has a say in. So all are traced:
  *
  *	seize		every thread waits on the gate and is stopped there
- *	open the gate	each makes its rt_sigreturn and is stopped behind it: it
- *			has its registers and mask, and has run nothing of its own
+ *	open the gate	each installs its seccomp filters, makes its rt_sigreturn
+ *			and is stopped behind it: it has its registers and mask, and
+ *			has run nothing of its own
  *	unmap		one thread of each task borrows the call instruction of its
  *			rt_sigreturn for a munmap() that takes this very code away;
  *			it is stopped before it could notice
@@ -18,6 +19,7 @@
  * Until then every thread dies with us (PTRACE_O_EXITKILL): no half of a tree
  * goes on. What a signal would do to a task waits until it is detached:
  * the restorer has all of them blocked, the borrowed call blocks them again.
+ * Filters, which need not allow any of these calls, are suspended until then.
  */
 #include "inject/release.h"
 
@@ -64,6 +66,7 @@ static int seize(struct leaver *leavers, size_t n)
 		struct leaver *l = &leavers[i];
 		int r = tracee_seize(l->task->pid, l->tracee.tid, &l->tracee);
 
+		l->tracee.suspended = l->task->seccomp;
 		if (r == -EPERM)
 			return log_errno(r, "pid %d: cannot trace thread %d", l->task->pid,
 					 l->tracee.tid);

@@ -19,6 +19,7 @@ struct release_task {
 	bool leader_ended;		/* it ends first; the others go on */
 	uint64_t leader_mask;		/* with this signal mask, if it ends */
 	uint64_t area_start, area_end;	/* the restorer's, to be unmapped */
+	bool seccomp;			/* a thread of it will be under seccomp(2) */
 	const struct release_task *parent;	/* in the same list, before it; NULL: the root */
 	/* 0, or what stops it before its first instruction: SIGSTOP, SIGTSTP, ... */
 	int stop_signal;

@@ -128,16 +128,18 @@ static int cannot_read(const struct tracee *t, size_t i, int err)
 {
 	switch (err) {
 	case -EACCES:
-		return log_errno(-EPERM, "thread %d: cannot read seccomp filter %zu: that takes "
-				 "CAP_SYS_ADMIN and being under no filter ourselves", t->tid, i);
+		return log_errno(-EPERM, "pid %d: cannot read the seccomp filters of thread %d: that "
+				 "takes CAP_SYS_ADMIN and being under no filter ourselves", t->pid,
+				 t->tid);
 	case -EMEDIUMTYPE:
-		return log_errno(-ENOTSUP, "thread %d: seccomp filter %zu is not classic BPF: not "
-				 "covered", t->tid, i);
+		return log_errno(-ENOTSUP, "pid %d: seccomp filter %zu of thread %d is not classic "
+				 "BPF: not covered", t->pid, i, t->tid);
 	case -EIO:
-		return log_errno(-ENOTSUP, "thread %d: this kernel does not let its seccomp filters "
-				 "be read (CONFIG_CHECKPOINT_RESTORE)", t->tid);
+		return log_errno(-ENOTSUP, "pid %d: this kernel does not let the seccomp filters of "
+				 "thread %d be read (CONFIG_CHECKPOINT_RESTORE)", t->pid, t->tid);
 	}
-	return log_errno(err, "thread %d: cannot read seccomp filter %zu", t->tid, i);
+	return log_errno(err, "pid %d: cannot read seccomp filter %zu of thread %d", t->pid, i,
+			 t->tid);
 }
 
 static int read_program(const struct tracee *t, size_t i, size_t n, struct tracee_filter *f)
@@ -154,11 +156,11 @@ static int read_program(const struct tracee *t, size_t i, size_t n, struct trace
 		return cannot_read(t, i, -errno);
 	f->n_insns = n;
 	if ((size_t)len != n || seccomp_program_check(f->insns, n, &bad) < 0)
-		return log_errno(-ENOTSUP, "thread %d: seccomp filter %zu makes no sense", t->tid,
-				 i);
+		return log_errno(-ENOTSUP, "pid %d: seccomp filter %zu of thread %d makes no sense",
+				 t->pid, i, t->tid);
 	if (ptrace(PTRACE_SECCOMP_GET_METADATA, t->tid, sizeof(meta), &meta) < 0)
-		return log_errno(-errno, "thread %d: cannot read the flags of seccomp filter %zu",
-				 t->tid, i);
+		return log_errno(-errno, "pid %d: cannot read the flags of seccomp filter %zu of "
+				 "thread %d", t->pid, i, t->tid);
 	f->flags = meta.flags;
 	return 0;
 }
@@ -178,8 +180,8 @@ static int read_all(const struct tracee *t, struct tracee_filters *filters)
 		if (n < 0)
 			return cannot_read(t, filters->n, -errno);
 		if (filters->n == FILTERS_MAX || n == 0 || n > SECCOMP_PROGRAM_MAX)
-			return log_errno(-ENOTSUP, "thread %d: its seccomp filters make no sense",
-					 t->tid);
+			return log_errno(-ENOTSUP, "pid %d: the seccomp filters of thread %d make "
+					 "no sense", t->pid, t->tid);
 		f = array_push(&filters->items, &filters->n, &cap);
 		if (!f)
 			return -ENOMEM;
@@ -230,10 +232,11 @@ static int judge_calls(const struct tracee *t, const struct tracee_filters *filt
 		if (r < 0)
 			return r;
 		if (r == SECCOMP_VERDICT_HARMS || (r == SECCOMP_VERDICT_FAILS && how & WAY_BACK))
-			return log_errno(-ENOTSUP, "thread %d: its seccomp filter could %s it for "
-					 "%s, which a dump has to make it do: not covered; allow "
-					 "it in the filter", t->tid, r == SECCOMP_VERDICT_HARMS ?
-					 "hurt" : "mislead", call_table[i].call.name);
+			return log_errno(-ENOTSUP, "pid %d: thread %d: its seccomp filter could %s it "
+					 "for %s, which a dump has to make it do: not covered; allow "
+					 "it in the filter", t->pid, t->tid,
+					 r == SECCOMP_VERDICT_HARMS ? "hurt" : "mislead",
+					 call_table[i].call.name);
 		*suspend |= r == SECCOMP_VERDICT_FAILS;
 	}
 	return 0;
@@ -267,8 +270,9 @@ int tracee_admit(struct tracee *t, bool host)
 	if (r < 0)
 		return log_errno(r, "thread %d: cannot read its status", t->tid);
 	if (status.seccomp == SECCOMP_MODE_STRICT)
-		return log_errno(-ENOTSUP, "thread %d: in seccomp's strict mode the system calls of "
-				 "a dump would kill it: not covered", t->tid);
+		return log_errno(-ENOTSUP, "pid %d: thread %d is in seccomp's strict mode: the "
+				 "system calls of a dump would kill it: not covered; dump it before "
+				 "it enters that mode", t->pid, t->tid);
 	r = status.seccomp == SECCOMP_MODE_DISABLED ? 0 : admit_filtered(t, host);
 	if (r < 0)
 		return r;

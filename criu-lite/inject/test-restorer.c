@@ -15,7 +15,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/futex.h>
+#include <linux/seccomp.h>
 #include <linux/userfaultfd.h>
 #include <malloc.h>
 #include <poll.h>
@@ -40,6 +42,7 @@
 #include "sys/proc_auxv.h"
 #include "sys/proc_maps.h"
 #include "sys/proc_stat.h"
+#include "sys/proc_status.h"
 #include "sys/syscall.h"
 #include "sys/uffd.h"
 #include "util/arena.h"
@@ -58,6 +61,10 @@ struct variant {
 	bool count_timer_ids;		/* as on a kernel without PR_TIMER_CREATE_RESTORE_IDS */
 	bool bad_fd;			/* one mapping has a descriptor that is not there */
 	bool bad_tid;			/* a thread wants the tid of its leader */
+	bool strict;			/* in seccomp's strict mode, all threads */
+	/* Filters that kill for any call: one for all, one on top for a thread. */
+	bool deadly;
+	bool bad_filter;		/* one that the kernel does not take */
 };
 
 /* Between the coordinator and the task. */
@@ -236,6 +243,33 @@ static void make_uffd(struct restorer_args *args)
 	shared->lazy = (uintptr_t)restored_memory.lazy;
 }
 
+/* A program of one instruction. */
+static struct restorer_filter filter(struct restorer_args *args, uint16_t code, uint32_t k)
+{
+	struct sock_filter *insn = take(args, sizeof(*insn));
+
+	*insn = (struct sock_filter)BPF_STMT(code, k);
+	return (struct restorer_filter){ .program = { 1, insn } };
+}
+
+static void plan_seccomp(struct restorer_args *args, const struct variant *v)
+{
+	struct restorer_filter *filters = take(args, 2 * sizeof(*filters));
+
+	args->seccomp = 1;
+	if (v->strict) {
+		for (int i = 0; i < RESTORED_THREADS; i++)
+			args->threads[i].seccomp_strict = 1;
+		return;
+	}
+	filters[0] = filter(args, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+	filters[1] = filter(args, v->bad_filter ? BPF_LD : BPF_RET | BPF_K, 0);
+	args->filters = &filters[0];
+	args->n_filters = 1;
+	args->threads[1].filters = &filters[1];
+	args->threads[1].n_filters = 1;
+}
+
 static void apply_variant(struct restorer_args *args, const struct variant *v)
 {
 	struct kernel_features features;
@@ -245,6 +279,8 @@ static void apply_variant(struct restorer_args *args, const struct variant *v)
 	args->mm.uffd = -1;
 	if (v->lazy)
 		make_uffd(args);
+	if (v->strict || v->deadly || v->bad_filter)
+		plan_seccomp(args, v);
 	if (v->bad_tid)
 		args->threads[2].tid = args->threads[0].tid;
 }
@@ -360,7 +396,7 @@ static void bring_to_end(void)
 	must_collect(RESTORE_STAGE_CREDS);
 }
 
-static int release(pid_t pid, bool stop)
+static int release_seccomp(pid_t pid, bool stop, bool seccomp)
 {
 	const struct release_task task = {
 		.pid = pid,
@@ -368,10 +404,16 @@ static int release(pid_t pid, bool stop)
 		.n_tids = RESTORED_THREADS,
 		.area_start = shared->area_start,
 		.area_end = shared->area_end,
+		.seccomp = seccomp,
 		.stop_signal = stop ? SIGSTOP : 0,
 	};
 
 	return release_tree(&task, 1, &shared->sync);
+}
+
+static int release(pid_t pid, bool stop)
+{
+	return release_seccomp(pid, stop, false);
 }
 
 static void expect_success(pid_t pid)
@@ -479,6 +521,68 @@ static void test_names_taken_tid(void **state)
 	expect_failure(pid, RESTORER_STEP_THREAD, -EEXIST, pid);
 }
 
+static void check_seccomp(pid_t pid, int thread, uint32_t mode, uint32_t filters)
+{
+	struct proc_status status = {};
+
+	assert_int_equal(proc_status_read(pid, shared->tids[thread], &status), 0);
+	assert_int_equal(status.seccomp, mode);
+	assert_int_equal(status.seccomp_filters, filters);
+	proc_status_fini(&status);
+}
+
+/* The restorer is not in its memory any more, though it may not make a single call. */
+static void check_left(pid_t pid)
+{
+	struct proc_maps maps = {};
+
+	assert_int_equal(proc_maps_read(pid, &maps), 0);
+	for (size_t i = 0; i < maps.n_vmas; i++)
+		assert_true(maps.vmas[i].end <= shared->area_start ||
+			    maps.vmas[i].start >= shared->area_end);
+	proc_maps_fini(&maps);
+}
+
+static void test_seccomp(void **state)
+{
+	const struct variant variants[] = { { .strict = true }, { .deadly = true } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(variants); i++) {
+		pid_t pid = start(&variants[i]);
+		int status;
+
+		bring_to_end();
+		assert_int_equal(release_seccomp(pid, true, true), 0);
+		assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+		assert_true(WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP);
+		for (int j = 0; j < RESTORED_THREADS; j++)
+			check_seccomp(pid, j, variants[i].strict ? SECCOMP_MODE_STRICT :
+				      SECCOMP_MODE_FILTER,
+				      variants[i].strict ? 0 : 1 + (j == 1));
+		check_left(pid);
+		kill(pid, SIGKILL);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		end();
+	}
+}
+
+/* The last step of all can fail too, and says which it was. */
+static void test_names_bad_filter(void **state)
+{
+	pid_t pid = start(&(struct variant){ .bad_filter = true });
+
+	bring_to_end();
+	assert_int_equal(release_seccomp(pid, false, true), -ESRCH);
+	assert_true(shared->sync.failed);
+	assert_int_equal(shared->sync.fail_step, RESTORER_STEP_SECCOMP);
+	assert_int_equal(shared->sync.fail_errno, -EINVAL);
+	assert_int_equal(shared->sync.fail_arg, shared->tids[1]);
+	kill(pid, SIGKILL);
+	while (waitpid(-1, NULL, __WALL) > 0)
+		;
+	end();
+}
+
 /* One thread less, and nobody gets anywhere. */
 static void test_ended_task_is_an_error(void **state)
 {
@@ -526,6 +630,8 @@ int main(void)
 		cmocka_unit_test(test_arms),
 		cmocka_unit_test(test_names_failed_mapping),
 		cmocka_unit_test(test_names_taken_tid),
+		cmocka_unit_test(test_seccomp),
+		cmocka_unit_test(test_names_bad_filter),
 		cmocka_unit_test(test_ended_task_is_an_error),
 		cmocka_unit_test(test_ends_with_its_maker),
 	};

@@ -13,7 +13,8 @@
  *	credentials	credentials
  *	    <------------- count
  *	dumpable, closes service descriptors
- *	-------------- CREDS: only the signal frame is left
+ *	-------------- CREDS: only seccomp and the signal frame are left
+ *	filters		filters		(restorer_seccomp.c)
  *	rt_sigreturn	rt_sigreturn
  *
  * Restored memory may be armed: before MEMORY is open nobody answers for a
@@ -196,6 +197,7 @@ static void thread_main(struct restorer_thread *th)
 	}
 	arrive(args, RESTORE_STAGE_CREDS);
 	wait_stage(args, RESTORE_STAGE_CREDS);
+	restorer_seccomp(th);
 	restorer_sigreturn(th);
 }
 

@@ -38,6 +38,13 @@ void restorer_timers(struct restorer_args *args);
 
 /* Of the calling thread: the last of its state, for it gives up what all else needs. */
 void restorer_creds(struct restorer_thread *th);
+/*
+ * The rest of them, which restorer_creds() leaves out in a task under seccomp:
+ * filters can't be installed without.
+ */
+void restorer_creds_end(struct restorer_thread *th);
+/* The filters of the calling thread; does nothing in a task without any. */
+void restorer_seccomp(struct restorer_thread *th);
 /* Of the process: when no thread changes its credentials any more but the leader. */
 void restorer_dumpable_by_change(struct restorer_args *args);
 void restorer_dumpable(struct restorer_args *args);

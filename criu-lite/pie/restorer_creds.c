@@ -11,8 +11,9 @@
  *	securebits: no fixup	so that the change of ids keeps all capabilities
  *	ids			CAP_SETGID, CAP_SETUID
  *	ambient set		within permitted and inheritable; some securebits forbid it
- *	no_new_privs
  *	securebits		CAP_SETPCAP
+ *	filters			CAP_SYS_ADMIN; in restorer_seccomp.c, as what follows then
+ *	no_new_privs
  *	permitted, effective	the rest
  *	signal of the parent's death: any change above clears it
  *
@@ -100,6 +101,14 @@ static void set_caps(const struct restorer_thread *th)
 	must(th, pie_call(capset, &sets.header, sets.data));
 }
 
+void restorer_creds_end(struct restorer_thread *th)
+{
+	if (th->creds.no_new_privs)
+		must(th, pie_call(prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	set_caps(th);
+	must(th, pie_call(prctl, PR_SET_PDEATHSIG, th->pdeath_sig, 0, 0, 0));
+}
+
 void restorer_creds(struct restorer_thread *th)
 {
 	const struct restorer_creds *c = &th->creds;
@@ -110,11 +119,9 @@ void restorer_creds(struct restorer_thread *th)
 	must(th, pie_call(prctl, PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0));
 	set_ids(th);
 	raise_ambient(th);
-	if (c->no_new_privs)
-		must(th, pie_call(prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 	must(th, pie_call(prctl, PR_SET_SECUREBITS, c->secbits, 0, 0, 0));
-	set_caps(th);
-	must(th, pie_call(prctl, PR_SET_PDEATHSIG, th->pdeath_sig, 0, 0, 0));
+	if (!th->args->seccomp)
+		restorer_creds_end(th);
 }
 
 /*

@@ -32,7 +32,7 @@ enum restore_stage {
 	RESTORE_STAGE_STATE,
 	RESTORE_STAGE_FILES,	/* all descriptors are in place */
 	RESTORE_STAGE_MEMORY,	/* memory and threads are there; uffds are armed */
-	RESTORE_STAGE_CREDS,	/* all state is back; only the signal frame is left */
+	RESTORE_STAGE_CREDS,	/* all is back; only seccomp and the signal frame are left */
 	RESTORE_STAGE_COUNT,
 };
 
@@ -86,6 +86,7 @@ enum restorer_step {
 	RESTORER_STEP_PERSONALITY,
 	RESTORER_STEP_PRCTL,		/* arg: PR_* */
 	RESTORER_STEP_MEMBARRIER,	/* arg: MEMBARRIER_CMD_REGISTER_* */
+	RESTORER_STEP_SECCOMP,		/* arg: tid */
 	RESTORER_STEP_PARENT,		/* who made the task ended */
 	RESTORER_STEP_COUNT,
 };
@@ -181,6 +182,16 @@ struct restorer_creds {
 	uint32_t pad;
 };
 
+/* One of seccomp(2). */
+struct restorer_filter {
+	struct {			/* struct sock_fprog (linux/filter.h) */
+		uint16_t len;		/* instructions */
+		void *insns;
+	} program;
+	uint32_t flags;			/* SECCOMP_FILTER_FLAG_LOG, _SPEC_ALLOW */
+	uint32_t pad;
+};
+
 struct restorer_thread {
 	int32_t tid;
 	uint32_t pdeath_sig;
@@ -201,6 +212,9 @@ struct restorer_thread {
 	void *siginfos;			/* n x 128 bytes, queued to this thread */
 	uint64_t n_siginfos;
 	struct restorer_creds creds;
+	struct restorer_filter *filters;	/* on top of its task's, the oldest first */
+	uint64_t n_filters;
+	uint32_t seccomp_strict;
 	struct restorer_args *args;
 };
 
@@ -217,6 +231,10 @@ struct restorer_args {
 	uint64_t itimers[3][4];		/* interval s, us; value s, us */
 	struct restorer_timer *timers;
 	uint64_t n_timers;
+	struct restorer_filter *filters;	/* that all threads have, the oldest first */
+	uint64_t n_filters;
+	uint32_t seccomp;			/* some thread is under seccomp */
+	uint32_t filters_ready;			/* scratch: they are in force (futex) */
 	uint64_t rlimits[16][2];		/* cur, max */
 	uint32_t n_rlimits;
 	int32_t dumpable;			/* PR_SET_DUMPABLE, or 2: fs.suid_dumpable is 2 */

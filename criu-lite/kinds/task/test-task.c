@@ -240,6 +240,8 @@ static void start_dump(struct fixture *f)
 	TAILQ_INSERT_TAIL(&d->tasks, &f->task, link);
 }
 
+static const SeccompEntry no_filters = SECCOMP_ENTRY__INIT;
+
 /* A restore that has read the files of the dump. */
 static void start_restore(struct fixture *f)
 {
@@ -249,6 +251,8 @@ static void start_restore(struct fixture *f)
 	r->kinds = &kind_table;
 	r->arena = f->dump.arena;
 	r->inventory = &f->inventory;
+	r->filters = &no_filters;
+	f->restored.restore = arena_new_object(r->arena, struct task_restore);
 	inventory_entry__init(r->inventory);
 	r->inventory->root_ids = f->task.ids;
 	r->n_files = f->dump.n_descriptions;
@@ -559,8 +563,10 @@ DAMAGE(policy, th->sched_policy = 6)
 DAMAGE(priority, th->sched_policy = 1)
 DAMAGE(nice, th->sched_nice = 20)
 DAMAGE(seccomp, th->has_seccomp_mode = true; th->seccomp_mode = SECCOMP_MODE__filter)
+DAMAGE(seccomp_nowhere, th->has_seccomp_mode = true; th->seccomp_mode = SECCOMP_MODE__filter;
+       th->has_seccomp_filter = true)
 DAMAGE(old_seccomp, tc->has_old_seccomp_mode = true;
-       tc->old_seccomp_mode = SECCOMP_MODE__strict)
+       tc->old_seccomp_mode = SECCOMP_MODE__filter)
 DAMAGE(code, t->mm->mm_end_code = t->mm->mm_start_code)
 DAMAGE(heap, t->mm->mm_brk = t->mm->mm_start_brk - 1)
 DAMAGE(kernel_address, t->mm->mm_env_end = -4096ULL)
@@ -603,7 +609,7 @@ static const struct damage {
 	ROW(no_auxv, -EINVAL),
 	ROW(no_creds, -EINVAL),
 	ROW(null_address, -EINVAL),
-	ROW(old_seccomp, -ENOTSUP),
+	ROW(old_seccomp, -EINVAL),
 	ROW(oom_score, -EINVAL),
 	ROW(personality, -EINVAL),
 	ROW(policy, -ENOTSUP),
@@ -613,7 +619,8 @@ static const struct damage {
 	ROW(rseq_place, -EINVAL),
 	ROW(rseq_section, -ENOTSUP),
 	ROW(rseq_size, -EINVAL),
-	ROW(seccomp, -ENOTSUP),
+	ROW(seccomp, -EINVAL),
+	ROW(seccomp_nowhere, -EINVAL),
 	ROW(secbits, -EINVAL),
 	ROW(siginfo_65, -EINVAL),
 	ROW(siginfo_kill, -EINVAL),
