@@ -57,6 +57,7 @@ static const struct task_kind *const task_table[] = {
 	&task_robust_list_kind,
 	&task_sched_kind,
 	&task_sigaltstack_kind,
+	&task_thread_settings_kind,
 	&task_timers_kind,
 	&task_unsaved_kind,
 	&task_fs_kind,			/* last: a new root bends every path */

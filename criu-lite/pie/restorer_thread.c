@@ -11,8 +11,11 @@
 
 #include <asm/signal.h>
 #include <errno.h>
+#include <linux/ioprio.h>
 #include <linux/prctl.h>
 #include <linux/resource.h>
+#include <linux/sched.h>
+#include <linux/sched/types.h>
 
 #include "pie/arch/x86_64/restorer-thread.h"
 #include "pie/syscall.h"
@@ -62,15 +65,51 @@ static void register_addresses(const struct restorer_thread *th)
 			      th->rseq_addr);
 }
 
-/* The nice value first: a thread of a real-time policy keeps it for later. */
+/*
+ * The nice value and the timer slack first: a thread of a real-time policy keeps
+ * the one for later, and has no other slack than 0.
+ */
 static void set_sched(const struct restorer_thread *th)
 {
-	const int priority = th->sched_prio;
+	const struct sched_attr attr = {
+		.size = SCHED_ATTR_SIZE_VER0,
+		.sched_policy = th->sched_policy & ~SCHED_RESET_ON_FORK,
+		.sched_flags = th->sched_policy & SCHED_RESET_ON_FORK ?
+			SCHED_FLAG_RESET_ON_FORK : 0,
+		.sched_nice = th->sched_nice,
+		.sched_priority = th->sched_prio,
+		.sched_runtime = th->sched_slice,
+	};
 
 	restorer_must(th->args, RESTORER_STEP_SCHED,
 		      pie_call(setpriority, PRIO_PROCESS, 0, th->sched_nice), th->tid);
-	restorer_must(th->args, RESTORER_STEP_SCHED,
-		      pie_call(sched_setscheduler, 0, th->sched_policy, &priority), th->tid);
+	restorer_must(th->args, RESTORER_STEP_PRCTL,
+		      pie_call(prctl, PR_SET_TIMERSLACK, th->timer_slack, 0, 0, 0),
+		      PR_SET_TIMERSLACK);
+	restorer_must(th->args, RESTORER_STEP_SCHED, pie_call(sched_setattr, 0, &attr, 0),
+		      th->tid);
+}
+
+static void set_processors(const struct restorer_thread *th)
+{
+	if (th->n_processors)
+		restorer_must(th->args, RESTORER_STEP_PROCESSORS,
+			      pie_call(sched_setaffinity, 0,
+				       th->n_processors * sizeof(*th->processors),
+				       th->processors), th->tid);
+}
+
+/* Only where it differs, which spares most threads a context of the block layer. */
+static void set_io_priority(const struct restorer_thread *th)
+{
+	const long now = pie_call(ioprio_get, IOPRIO_WHO_PROCESS, 0);
+
+	/* A kernel without any has none to take back. */
+	if (now == th->io_priority || (now < 0 && !th->io_priority))
+		return;
+	restorer_must(th->args, RESTORER_STEP_IO_PRIORITY,
+		      pie_call(ioprio_set, IOPRIO_WHO_PROCESS, 0, th->io_priority),
+		      th->io_priority);
 }
 
 /* Whoever restores may have another. A kernel without NUMA has the default. */
@@ -103,6 +142,8 @@ void restorer_thread_state(struct restorer_thread *th)
 		      pie_call(prctl, PR_SET_NAME, th->comm, 0, 0, 0), PR_SET_NAME);
 	set_sched(th);
 	set_mempolicy(th);
+	set_processors(th);
+	set_io_priority(th);
 	queue_signals(th);
 }
 

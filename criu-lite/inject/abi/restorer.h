@@ -79,6 +79,8 @@ enum restorer_step {
 	RESTORER_STEP_RSEQ,
 	RESTORER_STEP_SCHED,
 	RESTORER_STEP_MEMPOLICY,
+	RESTORER_STEP_PROCESSORS,	/* arg: tid */
+	RESTORER_STEP_IO_PRIORITY,	/* arg: its value */
 	RESTORER_STEP_TIMER,		/* arg: timer id */
 	RESTORER_STEP_RLIMIT,		/* arg: resource */
 	RESTORER_STEP_CREDS,
@@ -192,6 +194,9 @@ struct restorer_filter {
 	uint32_t pad;
 };
 
+/* As many processors as any kernel of this machine's architecture is built for: 8192. */
+#define RESTORER_PROCESSOR_WORDS 128
+
 struct restorer_thread {
 	int32_t tid;
 	uint32_t pdeath_sig;
@@ -206,6 +211,11 @@ struct restorer_thread {
 	uint32_t sas_flags;
 	uint32_t sched_policy, sched_prio;
 	int32_t sched_nice;
+	uint64_t sched_slice;			/* ns; 0: the default */
+	uint64_t timer_slack;			/* ns */
+	uint32_t io_priority;
+	uint32_t n_processors;			/* words; 0: stays as it is, every one */
+	uint64_t processors[RESTORER_PROCESSOR_WORDS];
 	char comm[16];
 	uint32_t ends, exit_code;	/* a leader that has ended: ends again */
 	struct mempolicy mempolicy;

@@ -21,6 +21,7 @@ extern const struct task_kind task_seccomp_kind;
 extern const struct task_kind task_sigaltstack_kind;
 extern const struct task_kind task_signals_kind;
 extern const struct task_kind task_state_kind;
+extern const struct task_kind task_thread_settings_kind;
 extern const struct task_kind task_timers_kind;
 extern const struct task_kind task_unsaved_kind;
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How a thread is scheduled: policy, static priority, nice value, and whether
- * its children start with the default (SCHED_RESET_ON_FORK, which the image
- * keeps as a bit of the policy).
+ * How a thread is scheduled: policy, static priority, nice value, whether its
+ * children start with the default (SCHED_RESET_ON_FORK, which the image keeps as
+ * a bit of the policy), and a time slice of its own (Linux 6.12), which is one
+ * that differs from ours.
  *
- * Refused are policies that need more than these (SCHED_DEADLINE, SCHED_EXT).
- * A time slice of a thread's own (Linux 6.12) looks like the default one and is
- * not kept.
+ * Refused are policies that need more than these (SCHED_DEADLINE, SCHED_EXT),
+ * and limits of utilization (uclamp).
  */
 #include <errno.h>
 #include <sched.h>
@@ -29,6 +29,10 @@
 #define NICE_MIN (-20)
 #define NICE_MAX 19
 #define PRIORITY_MAX 99
+#define UTIL_MAX 1024
+/* The kernel cuts a time slice to these; ns. */
+#define SLICE_MIN 100000u
+#define SLICE_MAX 100000000u
 
 static const struct policy {
 	uint32_t number;
@@ -49,17 +53,35 @@ static const struct policy *find_policy(uint32_t number)
 	return NULL;
 }
 
+/* Without uclamp in the kernel both limits are 0; without a limit, 0 and the most. */
+static bool has_uclamp(const struct sys_sched_attr *attr, const struct sys_sched_attr *own)
+{
+	if (!attr->util_max)
+		return own->util_max;
+	/* The least of a real-time thread is a sysctl's: at least then it is none of its own. */
+	return attr->util_max != UTIL_MAX ||
+	       (attr->util_min && !(find_policy(attr->policy)->realtime &&
+				    attr->util_min == UTIL_MAX));
+}
+
 /* Others may change it at any time: a policy is looked at wherever it is read. */
-static int read_attr(const struct task *t, const struct thread *th, struct sys_sched_attr *attr)
+static int read_attr(const struct task *t, const struct thread *th, struct sys_sched_attr *attr,
+		     struct sys_sched_attr *own)
 {
 	int r = sys_sched_getattr(th->tid, attr);
 
+	if (r >= 0)
+		r = sys_sched_getattr(0, own);
 	if (r < 0)
 		return log_errno(r, "pid %d: cannot read how thread %d is scheduled", t->pid,
 				 th->tid);
 	if (!find_policy(attr->policy))
 		return log_errno(-ENOTSUP, "pid %d: thread %d: scheduling policy %u is not covered",
 				 t->pid, th->tid, attr->policy);
+	if (has_uclamp(attr, own))
+		return log_errno(-ENOTSUP, "pid %d: thread %d: its utilization is limited to %u to "
+				 "%u (uclamp): not covered; reset it before the dump", t->pid,
+				 th->tid, attr->util_min, attr->util_max);
 	return 0;
 }
 
@@ -67,8 +89,8 @@ static int read_attr(const struct task *t, const struct thread *th, struct sys_s
 static int sched_admit(struct dump *d, struct task *t)
 {
 	for (size_t i = 0; i < t->n_threads; i++) {
-		struct sys_sched_attr attr = {};
-		int r = read_attr(t, &t->threads[i], &attr);
+		struct sys_sched_attr attr = {}, own = {};
+		int r = read_attr(t, &t->threads[i], &attr, &own);
 
 		if (r < 0)
 			return r;
@@ -76,15 +98,26 @@ static int sched_admit(struct dump *d, struct task *t)
 	return 0;
 }
 
+/* A real-time thread's too, which waits for another policy: sched_getattr() has it not. */
+static int read_nice(const struct task *t, const struct thread *th, int *nice)
+{
+	errno = 0;
+	*nice = getpriority(PRIO_PROCESS, th->tid);
+	return errno ? log_errno(-errno, "pid %d: cannot read the nice value of thread %d", t->pid,
+				 th->tid) : 0;
+}
+
 static int sched_dump_thread(struct dump *d, struct task *t, struct thread *th)
 {
 	ThreadCoreEntry *tc = th->core->thread_core;
-	struct sys_sched_attr attr = {};
+	struct sys_sched_attr attr = {}, own = {};
 	int r;
 
 	if (!task_is_live(t))
 		return 0;
-	r = read_attr(t, th, &attr);
+	r = read_attr(t, th, &attr, &own);
+	if (r >= 0)
+		r = read_nice(t, th, &tc->sched_nice);
 	if (r < 0)
 		return r;
 	tc->has_sched_policy = true;
@@ -92,11 +125,13 @@ static int sched_dump_thread(struct dump *d, struct task *t, struct thread *th)
 	if (attr.flags & ATTR_RESET_ON_FORK)
 		tc->sched_policy |= POLICY_RESET_ON_FORK;
 	tc->has_sched_nice = true;
-	tc->sched_nice = attr.nice;
 	if (find_policy(attr.policy)->realtime) {
 		tc->has_sched_prio = true;
 		tc->sched_prio = attr.priority;
+		return 0;
 	}
+	tc->has_sched_slice = attr.runtime != own.runtime;
+	tc->sched_slice = attr.runtime;
 	return 0;
 }
 
@@ -115,6 +150,9 @@ static int check_thread(const struct thread *th)
 				 number, tc->sched_prio);
 	if (tc->has_sched_nice && (tc->sched_nice < NICE_MIN || tc->sched_nice > NICE_MAX))
 		return log_errno(-EINVAL, "core-%d: nice value %d", th->tid, tc->sched_nice);
+	if (tc->has_sched_slice && (tc->sched_slice < SLICE_MIN || tc->sched_slice > SLICE_MAX))
+		return log_errno(-EINVAL, "core-%d: a time slice of %lu ns", th->tid,
+				 (unsigned long)tc->sched_slice);
 	return 0;
 }
 
@@ -140,6 +178,7 @@ static int sched_plan_thread(struct restore *r, struct task *t, struct thread *t
 	/* The kernel insists on 0 where there is none. */
 	args->sched_prio = policy->realtime ? tc->sched_prio : 0;
 	args->sched_nice = tc->has_sched_nice ? tc->sched_nice : 0;
+	args->sched_slice = tc->has_sched_slice ? tc->sched_slice : 0;
 	return 0;
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What a task is: alive, stopped or a zombie, and the settings of its process
- * that are one number each: personality, audit login uid, OOM score, whether
- * it adopts orphans, membarrier registrations.
+ * that are one number each: personality, audit login uid, OOM score, which
+ * memory a core dump has, whether it adopts orphans, membarrier registrations.
  *
  * First in the table: its dump makes the messages that the other kinds fill,
  * and asks each thread for what only that thread can tell. A zombie has a
@@ -56,6 +56,10 @@
 	 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ)
 
 #define OOM_SCORE_ADJ_MAX 1000
+
+/* Anonymous memory, ELF headers, huge pages; and all bits that the kernel has ever defined. */
+#define COREDUMP_FILTER_DEFAULT 0x33u
+#define COREDUMP_FILTER_ALL 0x1ffu
 
 static bool personality_known(uint32_t value)
 {
@@ -126,6 +130,24 @@ static int dump_oom_score_adj(const struct task *t, TaskCoreEntry *tc)
 	return 0;
 }
 
+/* Kernels may be without core dumps: then there is nothing to keep. */
+static int dump_coredump_filter(const struct task *t)
+{
+	int64_t value;
+	int r = read_number(task_proc(t), "coredump_filter", 16, &value);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return log_errno(r, "pid %d: cannot read its coredump_filter", t->pid);
+	if (value & ~(int64_t)COREDUMP_FILTER_ALL)
+		return log_errno(-ENOTSUP, "pid %d: coredump_filter %#lx has bits that are not "
+				 "covered", t->pid, (unsigned long)value);
+	t->mm->has_coredump_filter = value != COREDUMP_FILTER_DEFAULT;
+	t->mm->coredump_filter = value;
+	return 0;
+}
+
 static int dump_zombie(const struct task *t, TaskCoreEntry *tc)
 {
 	if (WCOREDUMP(t->dump->stat->exit_code))
@@ -176,6 +198,8 @@ static int dump_live(const struct task *t, TaskCoreEntry *tc)
 		r = dump_personality(t, tc);
 	if (r >= 0)
 		r = dump_loginuid(t, tc);
+	if (r >= 0)
+		r = dump_coredump_filter(t);
 	return r < 0 ? r : dump_oom_score_adj(t, tc);
 }
 
@@ -246,24 +270,27 @@ static int state_check(struct restore *r, struct task *t)
 	if (tc->has_oom_score_adj && (tc->oom_score_adj < -OOM_SCORE_ADJ_MAX ||
 				      tc->oom_score_adj > OOM_SCORE_ADJ_MAX))
 		return log_errno(-EINVAL, "core-%d: oom_score_adj %d", t->pid, tc->oom_score_adj);
+	if (t->mm && t->mm->has_coredump_filter && t->mm->coredump_filter & ~COREDUMP_FILTER_ALL)
+		return log_errno(-EINVAL, "mm-%d: coredump_filter %#x has unknown bits", t->pid,
+				 t->mm->coredump_filter);
 	return check_stop(t, tc);
 }
 
 /* Writes a number to a file of our own in /proc, unless it says that already. */
-static int write_number(const char *name, int64_t value)
+static int write_number(const char *name, int base, int64_t value)
 {
 	_cleanup_close_ int fd = -1;
 	char text[32];
 	int64_t now;
 	int r, len;
 
-	r = read_number(getpid(), name, 10, &now);
+	r = read_number(getpid(), name, base, &now);
 	if (r < 0 || now == value)
 		return r;
 	fd = proc_open(getpid(), O_WRONLY | O_CLOEXEC, "%s", name);
 	if (fd < 0)
 		return fd;
-	len = snprintf(text, sizeof(text), "%ld", (long)value);
+	len = snprintf(text, sizeof(text), base == 10 ? "%ld" : "%#lx", (long)value);
 	return write_all(fd, text, len);
 }
 
@@ -273,7 +300,7 @@ static int apply_loginuid(const struct task *t, const TaskCoreEntry *tc)
 
 	if (!tc->has_loginuid)
 		return 0;
-	r = write_number("loginuid", tc->loginuid);
+	r = write_number("loginuid", 10, tc->loginuid);
 	if (r == -ENOENT && tc->loginuid == UINT32_MAX)
 		return 0;
 	/* An audit policy can make it immutable for everybody: no reason to give up. */
@@ -286,19 +313,38 @@ static int apply_loginuid(const struct task *t, const TaskCoreEntry *tc)
 				 tc->loginuid) : 0;
 }
 
+static int apply_oom_score_adj(const struct task *t, const TaskCoreEntry *tc)
+{
+	int r = tc->has_oom_score_adj ? write_number("oom_score_adj", 10, tc->oom_score_adj) : 0;
+
+	if (r < 0)
+		return log_errno(r, "pid %d: cannot set its oom_score_adj to %d%s", t->pid,
+				 tc->oom_score_adj, r == -EACCES ?
+				 ": to lower it needs CAP_SYS_RESOURCE" : "");
+	return 0;
+}
+
+/* It belongs to the memory, but the restorer only replaces what is mapped there. */
+static int apply_coredump_filter(const struct task *t)
+{
+	const uint32_t value = t->mm->has_coredump_filter ? t->mm->coredump_filter :
+		COREDUMP_FILTER_DEFAULT;
+	int r = write_number("coredump_filter", 16, value);
+
+	if (r == -ENOENT && value == COREDUMP_FILTER_DEFAULT)
+		return 0;
+	return r < 0 ? log_errno(r, "pid %d: cannot set its coredump_filter to %#x", t->pid,
+				 value) : 0;
+}
+
 static int state_apply(struct restore *r, struct task *t)
 {
 	const TaskCoreEntry *tc = task_core(t)->tc;
 	int ret = apply_loginuid(t, tc);
 
-	if (ret < 0 || !tc->has_oom_score_adj)
-		return ret;
-	ret = write_number("oom_score_adj", tc->oom_score_adj);
-	if (ret < 0)
-		return log_errno(ret, "pid %d: cannot set its oom_score_adj to %d%s", t->pid,
-				 tc->oom_score_adj, ret == -EACCES ?
-				 ": to lower it needs CAP_SYS_RESOURCE" : "");
-	return 0;
+	if (ret >= 0)
+		ret = apply_oom_score_adj(t, tc);
+	return ret < 0 ? ret : apply_coredump_filter(t);
 }
 
 static int state_plan(struct restore *r, struct task *t, struct restorer_args *args)

@@ -562,6 +562,14 @@ DAMAGE(rseq_section, th->rseq_entry->has_rseq_cs_pointer = true;
 DAMAGE(policy, th->sched_policy = 6)
 DAMAGE(priority, th->sched_policy = 1)
 DAMAGE(nice, th->sched_nice = 20)
+DAMAGE(slice, th->has_sched_slice = true; th->sched_slice = 99999)
+DAMAGE(slack, th->has_timer_slack = true; th->timer_slack = 0)
+DAMAGE(io_priority, th->has_io_priority = true; th->io_priority = 4 << 13)
+DAMAGE(processors_none, th->n_processors = 1; th->processors = calloc(1, 8))
+DAMAGE(processors_many, th->n_processors = 129; th->processors = calloc(129, 8))
+DAMAGE(processors_missing, th->n_processors = 128; th->processors = calloc(128, 8);
+       th->processors[127] = 1ULL << 63)
+DAMAGE(core_filter, t->mm->has_coredump_filter = true; t->mm->coredump_filter = 0x200)
 DAMAGE(seccomp, th->has_seccomp_mode = true; th->seccomp_mode = SECCOMP_MODE__filter)
 DAMAGE(seccomp_nowhere, th->has_seccomp_mode = true; th->seccomp_mode = SECCOMP_MODE__filter;
        th->has_seccomp_filter = true)
@@ -595,11 +603,13 @@ static const struct damage {
 	ROW(code, -EINVAL),
 	ROW(comm, -EINVAL),
 	ROW(compat_action, -ENOTSUP),
+	ROW(core_filter, -EINVAL),
 	ROW(cwd, -EINVAL),
 	ROW(death_signal, -EINVAL),
 	ROW(dumpable, -EINVAL),
 	ROW(exe, -EINVAL),
 	ROW(heap, -EINVAL),
+	ROW(io_priority, -EINVAL),
 	ROW(itimer, -EINVAL),
 	ROW(kernel_address, -EINVAL),
 	ROW(label, -ENOTSUP),
@@ -614,6 +624,9 @@ static const struct damage {
 	ROW(personality, -EINVAL),
 	ROW(policy, -ENOTSUP),
 	ROW(priority, -EINVAL),
+	ROW(processors_many, -EINVAL),
+	ROW(processors_missing, -ENOTSUP),
+	ROW(processors_none, -EINVAL),
 	ROW(robust, -EINVAL),
 	ROW(root, -EINVAL),
 	ROW(rseq_place, -EINVAL),
@@ -625,6 +638,8 @@ static const struct damage {
 	ROW(siginfo_65, -EINVAL),
 	ROW(siginfo_kill, -EINVAL),
 	ROW(siginfo_short, -EINVAL),
+	ROW(slack, -EINVAL),
+	ROW(slice, -EINVAL),
 	ROW(stack_end, -EINVAL),
 	ROW(stack_flags, -EINVAL),
 	ROW(timer_clock, -ENOTSUP),
