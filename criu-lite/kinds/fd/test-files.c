@@ -429,11 +429,6 @@ static void packets_setup(void *shared)
 	REQUIRE(pipe2(p, O_DIRECT) == 0);
 }
 
-static void alarm_setup(void *shared)
-{
-	REQUIRE(timerfd_create(CLOCK_BOOTTIME_ALARM, 0) == 0);
-}
-
 static void stranger_setup(void *shared)
 {
 	REQUIRE(open(at("file"), O_RDONLY) == 0 && fcntl(0, F_SETOWN, 1) == 0);
@@ -591,7 +586,7 @@ static void test_refusals(void **state)
 {
 	static void (*const setups[])(void *) = {
 		deleted_setup, replaced_setup, inotify_setup, proc_setup, lock_setup,
-		packets_setup, alarm_setup, stranger_setup, master_setup, kmsg_setup,
+		packets_setup, stranger_setup, master_setup, kmsg_setup,
 		namespace_setup, outside_setup, target_setup, full_pipe_setup,
 	};
 

@@ -334,6 +334,13 @@ static void timerfd_nanoseconds(struct image *i)
 	i->tfd.insec = 1000000000;
 }
 
+static void timerfd_wall(struct image *i)
+{
+	use_timerfd(i);
+	i->tfd.has_wall_sec = true;
+	i->tfd.wall_sec = 1;
+}
+
 static void timerfd_flags(struct image *i)
 {
 	use_timerfd(i);
@@ -643,6 +650,7 @@ static void test_hostile(void **state)
 		fifo_without_path, fifo_path_is_open,
 		eventfd_overflow,
 		timerfd_clock, timerfd_time, timerfd_nanoseconds, timerfd_flags,
+		timerfd_wall,
 		epoll_target, epoll_unowned,
 		inet_family, inet_raw, inet_connection, inet_address, inet_port, inet_option,
 		inet_option_length, inet_filter, inet_timeout, inet_device,
