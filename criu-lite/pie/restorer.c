@@ -213,6 +213,7 @@ void restorer_entry(struct restorer_args *args)
 	set_personality(args, args->personality);
 	set_sigactions(args);
 	restorer_start_threads(args, thread_main);
+	restorer_make_timers(args);
 	thread_main(&args->threads[0]);
 	__builtin_unreachable();
 }

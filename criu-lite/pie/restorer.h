@@ -32,7 +32,11 @@ void restorer_thread_state(struct restorer_thread *th);
 __attribute__((noreturn))
 void restorer_sigreturn(const struct restorer_thread *th);
 
-/* Signals queued to the process, timers. By the leader, when all threads exist. */
+/* Makes the POSIX timers. By the leader, when all threads exist and none has gone on. */
+void restorer_make_timers(struct restorer_args *args);
+/* Starts those that send signals to this thread and have missed some; before any is queued. */
+void restorer_overruns(struct restorer_thread *th);
+/* Signals queued to the process, all other timers. By the leader. */
 void restorer_signals(struct restorer_args *args);
 void restorer_timers(struct restorer_args *args);
 

@@ -144,6 +144,7 @@ void restorer_thread_state(struct restorer_thread *th)
 	set_mempolicy(th);
 	set_processors(th);
 	set_io_priority(th);
+	restorer_overruns(th);
 	queue_signals(th);
 }
 

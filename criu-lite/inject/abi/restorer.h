@@ -169,6 +169,8 @@ struct restorer_timer {
 	uint64_t value;			/* sigev_value */
 	int32_t tid;			/* SIGEV_THREAD_ID */
 	uint32_t fired;			/* its signal is queued: sent again by the timer itself */
+	uint32_t overrun;		/* what its last signal told; taken again */
+	uint32_t started;		/* scratch */
 	uint64_t it_interval[2], it_value[2];	/* s, ns */
 };
 

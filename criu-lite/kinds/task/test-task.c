@@ -539,6 +539,7 @@ DAMAGE(timer_signal, tc->timers->posix[0]->si_signo = 0)
 DAMAGE(timer_thread, tc->timers->posix[0]->it_sigev_notify = SIGEV_THREAD_ID;
        tc->timers->posix[0]->has_notify_thread_id = true;
        tc->timers->posix[0]->notify_thread_id = 1)
+DAMAGE(timer_overrun, tc->timers->posix[0]->overrun = 0x80000000)
 DAMAGE(timer_twice, tc->timers->posix[0]->it_id = tc->timers->posix[1]->it_id)
 DAMAGE(timer_id, tc->timers->posix[0]->it_id = 0x80000000)
 DAMAGE(limit, tc->rlimits->rlimits[0]->cur = 2; tc->rlimits->rlimits[0]->max = 1)
@@ -647,6 +648,7 @@ static const struct damage {
 	ROW(timer_id, -EINVAL),
 	ROW(timer_notify, -EINVAL),
 	ROW(timer_other_pid, -ENOTSUP),
+	ROW(timer_overrun, -EINVAL),
 	ROW(timer_own_thread, -ENOTSUP),
 	ROW(timer_signal, -EINVAL),
 	ROW(timer_thread, -EINVAL),

@@ -10,9 +10,20 @@
  * starts over with a whole interval. A POSIX timer whose signal is queued sends
  * it again (kinds/task/timer-signal.c).
  *
- * Refused are timers on clocks that belong to one thread, unless there is only
- * one, to another process, or to a device; and those that signal a thread which
- * has ended. The overrun count of a timer can't be set; a lost one is a warning.
+ * Nowhere is it to be read whether a timer was set to a point in time: one that
+ * was, on CLOCK_REALTIME, waits for what was left too, and so for a later time of
+ * day. (Timers behind descriptors do better: kinds/fd/timerfd.c.)
+ *
+ * The count of missed expirations that timer_getoverrun() tells belongs to the last
+ * signal that was taken. It can't be set, but made again: the timer is started as
+ * many intervals ago, and its signal taken (pie/restorer_timer.c). That needs a
+ * clock that was running then: not one of CPU time, which begins with the task.
+ * What a signal that is queued yet would tell of before the dump is lost: a
+ * warning.
+ *
+ * Refused are timers on "my thread's clock", unless there is only one thread, on
+ * clocks of processes outside of the tree or of devices; and those that signal a
+ * thread which has ended.
  */
 #include <errno.h>
 #include <limits.h>
@@ -35,6 +46,8 @@
 
 #define USEC_PER_SEC 1000000u
 #define NSEC_PER_SEC 1000000000u
+/* Below, no signal is taken fast enough for a count that is exact; ns. */
+#define OVERRUN_INTERVAL_MIN 100000
 
 /* Clocks that are the same whoever asks. */
 static const int clock_table[] = {
@@ -60,7 +73,7 @@ static bool has_thread(const struct task *t, int tid)
 }
 
 /* "One's own" is that of the thread which made the timer: known if there is but one. */
-static bool cpu_clock_covered(const struct task *t, int clock)
+static bool cpu_clock_covered(const struct task_list *tree, const struct task *t, int clock)
 {
 	int pid = CPU_CLOCK_PID(clock);
 
@@ -68,21 +81,27 @@ static bool cpu_clock_covered(const struct task *t, int clock)
 		return false;
 	if (clock & CPU_CLOCK_THREAD)
 		return pid ? has_thread(t, pid) : t->n_threads == 1;
-	return !pid || pid == t->pid;
+	return !pid || pid == t->pid || task_find(tree, pid);
 }
 
-static bool clock_covered(const struct task *t, int clock)
+/* Of these any time may lie in the past. */
+static bool clock_is_everybodys(int clock)
 {
-	if (clock < 0)
-		return cpu_clock_covered(t, clock);
-	if (clock == CLOCK_PROCESS_CPUTIME_ID)
-		return true;
-	if (clock == CLOCK_THREAD_CPUTIME_ID)
-		return t->n_threads == 1;
 	for (size_t i = 0; i < ARRAY_SIZE(clock_table); i++)
 		if (clock_table[i] == clock)
 			return true;
 	return false;
+}
+
+static bool clock_covered(const struct task_list *tree, const struct task *t, int clock)
+{
+	if (clock < 0)
+		return cpu_clock_covered(tree, t, clock);
+	if (clock == CLOCK_PROCESS_CPUTIME_ID)
+		return true;
+	if (clock == CLOCK_THREAD_CPUTIME_ID)
+		return t->n_threads == 1;
+	return clock_is_everybodys(clock);
 }
 
 static ItimerEntry *dump_itimer(struct dump *d, const struct parasite_itimer *from)
@@ -96,9 +115,10 @@ static ItimerEntry *dump_itimer(struct dump *d, const struct parasite_itimer *fr
 	return to;
 }
 
-static int check_covered(const struct task *t, const struct proc_timer *timer)
+static int check_covered(const struct dump *d, const struct task *t,
+			 const struct proc_timer *timer)
 {
-	if (!clock_covered(t, timer->clock))
+	if (!clock_covered(&d->tasks, t, timer->clock))
 		return log_errno(-ENOTSUP, "pid %d: timer %d: its clock %d is not covered", t->pid,
 				 timer->id, timer->clock);
 	if (timer->notify & SIGEV_THREAD_ID && !has_thread(t, timer->target))
@@ -128,9 +148,12 @@ static PosixTimerEntry *dump_posix(struct dump *d, const struct task *t,
 		entry->has_notify_thread_id = true;
 		entry->notify_thread_id = timer->target;
 	}
-	if (left->overrun)
+	if (left->overrun && !clock_is_everybodys(timer->clock))
 		log_warn("pid %d: timer %d: its overrun count %d will be 0 after a restore",
 			 t->pid, timer->id, left->overrun);
+	if ((entry->isec || entry->insec) && timer_signal_queued(t, entry))
+		log_warn("pid %d: timer %d: its signal is queued: the expirations it has missed "
+			 "since are not counted after a restore", t->pid, timer->id);
 	return entry;
 }
 
@@ -142,7 +165,7 @@ static int dump_all_posix(struct dump *d, const struct task *t, TaskTimersEntry 
 	int r;
 
 	for (size_t i = 0; i < n; i++) {
-		r = check_covered(t, &t->dump->timers[i]);
+		r = check_covered(d, t, &t->dump->timers[i]);
 		if (r < 0)
 			return r;
 		ids[i] = t->dump->timers[i].id;
@@ -198,11 +221,15 @@ static int check_notify(const struct task *t, const PosixTimerEntry *timer)
 	return 0;
 }
 
-static int check_posix(const struct task *t, const PosixTimerEntry *timer)
+static int check_posix(const struct restore *r, const struct task *t,
+		       const PosixTimerEntry *timer)
 {
 	if (timer->it_id > INT_MAX)
 		return log_errno(-EINVAL, "core-%d: timer %u: no valid id", t->pid, timer->it_id);
-	if (!clock_covered(t, (int32_t)timer->clock_id))
+	if (timer->overrun > INT_MAX)
+		return log_errno(-EINVAL, "core-%d: timer %u: overrun count %u", t->pid,
+				 timer->it_id, timer->overrun);
+	if (!clock_covered(&r->tasks, t, (int32_t)timer->clock_id))
 		return log_errno(-ENOTSUP, "core-%d: timer %u: its clock %d is not covered", t->pid,
 				 timer->it_id, (int32_t)timer->clock_id);
 	if (timer->isec > INT64_MAX || timer->insec >= NSEC_PER_SEC ||
@@ -222,14 +249,15 @@ static int compare_ids(const void *a, const void *b)
 }
 
 /* Sorts them: without PR_TIMER_CREATE_RESTORE_IDS a kernel only counts upwards. */
-static int check_all_posix(const struct task *t, const TaskTimersEntry *timers)
+static int check_all_posix(const struct restore *r, const struct task *t,
+			   const TaskTimersEntry *timers)
 {
 	int ret;
 
 	if (timers->n_posix)
 		qsort(timers->posix, timers->n_posix, sizeof(*timers->posix), compare_ids);
 	for (size_t i = 0; i < timers->n_posix; i++) {
-		ret = check_posix(t, timers->posix[i]);
+		ret = check_posix(r, t, timers->posix[i]);
 		if (ret < 0)
 			return ret;
 		if (i && timers->posix[i]->it_id == timers->posix[i - 1]->it_id)
@@ -251,7 +279,7 @@ static int timers_check(struct restore *r, struct task *t)
 		ret = check_itimer(t->pid, "ITIMER_VIRTUAL", timers->virt);
 	if (ret >= 0)
 		ret = check_itimer(t->pid, "ITIMER_PROF", timers->prof);
-	return ret < 0 ? ret : check_all_posix(t, timers);
+	return ret < 0 ? ret : check_all_posix(r, t, timers);
 }
 
 /* {interval, interval, value, value}: without time left, a whole interval. */
@@ -272,6 +300,31 @@ static void plan_itimer(const ItimerEntry *from, uint64_t to[4])
 	start_over(&to[0], &to[2]);
 }
 
+/*
+ * Whether the timer can be started so long ago that it has missed as many
+ * expirations. The clock that it is asked of is the task's: we are in it.
+ */
+static bool may_overrun(const struct task *t, const PosixTimerEntry *from)
+{
+	const __int128 interval = (__int128)from->isec * NSEC_PER_SEC + from->insec;
+	const __int128 left = (__int128)from->vsec * NSEC_PER_SEC + from->vnsec;
+	struct timespec now;
+	__int128 start;
+
+	if (!from->overrun || !interval || from->it_sigev_notify == SIGEV_NONE ||
+	    !clock_is_everybodys(from->clock_id) || timer_signal_queued(t, from))
+		return false;
+	if (left <= interval && interval >= OVERRUN_INTERVAL_MIN && clock_gettime(from->clock_id, &now) == 0) {
+		start = (__int128)now.tv_sec * NSEC_PER_SEC + now.tv_nsec + left -
+			interval * ((__int128)from->overrun + 1);
+		if (start > 0)
+			return true;
+	}
+	log_warn("pid %d: timer %u: its overrun count %u cannot be made again", t->pid,
+		 from->it_id, from->overrun);
+	return false;
+}
+
 static void plan_posix(const struct task *t, const PosixTimerEntry *from,
 		       struct restorer_timer *to)
 {
@@ -287,6 +340,7 @@ static void plan_posix(const struct task *t, const PosixTimerEntry *from,
 	to->it_value[1] = from->vnsec;
 	start_over(to->it_interval, to->it_value);
 	to->fired = timer_signal_queued(t, from);
+	to->overrun = may_overrun(t, from) ? from->overrun : 0;
 }
 
 static int timers_plan(struct restore *r, struct task *t, struct restorer_args *args)
