@@ -27,6 +27,7 @@ struct scratch {
 	uint64_t clear_tid_addr;
 	uint32_t pdeath_sig;
 	struct mempolicy mempolicy;
+	uint32_t tsc;
 };
 
 _Static_assert(sizeof(struct scratch) <= PARASITE_SCRATCH_SIZE, "it must fit");
@@ -46,6 +47,7 @@ static int ask_thread(struct parasite *p, struct tracee *t, struct thread_facts 
 		{ __NR_get_mempolicy, { p->scratch + offsetof(struct scratch, mempolicy.mode),
 					p->scratch + offsetof(struct scratch, mempolicy.nodes),
 					MEMPOLICY_NODES_MAX } },
+		{ __NR_prctl, { PR_GET_TSC, p->scratch + offsetof(struct scratch, tsc) } },
 		{ __NR_prctl, { PR_GET_SECUREBITS } },
 	};
 	bool no_policy = false;
@@ -70,6 +72,7 @@ static int ask_thread(struct parasite *p, struct tracee *t, struct thread_facts 
 		.sas_size = scratch.sas.size,
 		.sas_flags = scratch.sas.flags,
 		.pdeath_sig = scratch.pdeath_sig,
+		.tsc = scratch.tsc,
 		.clear_tid_addr = scratch.clear_tid_addr,
 		.securebits = result,
 	};

@@ -80,6 +80,7 @@ static const struct {
 	{ { "sigaltstack", __NR_sigaltstack, ALL_ARGS & ~ARG(1), { 0 } }, 0 },
 	{ PRCTL_TO(PR_GET_TID_ADDRESS), 0 },
 	{ PRCTL_TO(PR_GET_PDEATHSIG), 0 },
+	{ PRCTL_TO(PR_GET_TSC), 0 },
 	{ { "prctl(PR_GET_SECUREBITS)", __NR_prctl, ALL_ARGS, { PR_GET_SECUREBITS } }, 0 },
 
 	{ { "munmap", __NR_munmap, 0, { 0 } }, FOR_HOST | WAY_BACK },

@@ -38,6 +38,7 @@ struct thread_facts {
 	uint64_t clear_tid_addr;	/* 0: none */
 	uint32_t securebits;
 	struct mempolicy mempolicy;	/* set_mempolicy() */
+	uint32_t tsc;			/* PR_TSC_* */
 };
 
 /* All return 0 or -errno, logged unless said otherwise. */

@@ -51,6 +51,7 @@ static const struct task_kind *const task_table[] = {
 	&task_comm_kind,
 	&task_creds_kind,
 	&task_death_signal_kind,
+	&task_hazards_kind,
 	&task_mempolicy_kind,
 	&task_mm_layout_kind,
 	&task_rlimits_kind,

@@ -34,6 +34,7 @@
 #include "pie/syscall.h"
 
 #define EXIT_FAILED 127
+#define PRCTL_SET_MDWE 65		/* newer than the headers of some distributions */
 #define NSIG_WORDS_SIZE sizeof(uint64_t)
 
 static void wake(uint32_t *word)
@@ -154,6 +155,8 @@ static void set_rlimits(struct restorer_args *args)
 static void process_state(struct restorer_args *args)
 {
 	set_prctl(args, PR_SET_CHILD_SUBREAPER, args->child_subreaper);
+	if (args->mdwe)
+		set_prctl(args, PRCTL_SET_MDWE, args->mdwe);
 	register_membarriers(args);
 	restorer_signals(args);
 	restorer_timers(args);

@@ -133,6 +133,23 @@ static void queue_signals(const struct restorer_thread *th)
 				       *(const int32_t *)info, info), *(const int32_t *)info);
 }
 
+static void set_prctl(const struct restorer_thread *th, int option, uint64_t a, uint64_t b)
+{
+	restorer_must(th->args, RESTORER_STEP_PRCTL, pie_call(prctl, option, a, b, 0, 0), option);
+}
+
+static void set_hazards(const struct restorer_thread *th)
+{
+	set_prctl(th, PR_MCE_KILL, PR_MCE_KILL_SET, th->mce_kill);
+	if (th->tsc == PR_TSC_SIGSEGV)
+		set_prctl(th, PR_SET_TSC, th->tsc, 0);
+	if (th->store_bypass)
+		set_prctl(th, PR_SET_SPECULATION_CTRL, PR_SPEC_STORE_BYPASS, th->store_bypass);
+	if (th->indirect_branch)
+		set_prctl(th, PR_SET_SPECULATION_CTRL, PR_SPEC_INDIRECT_BRANCH,
+			  th->indirect_branch);
+}
+
 void restorer_thread_state(struct restorer_thread *th)
 {
 	restorer_must(th->args, RESTORER_STEP_THREAD, arch_set_bases(th), th->tid);
@@ -140,6 +157,7 @@ void restorer_thread_state(struct restorer_thread *th)
 	set_sigaltstack(th);
 	restorer_must(th->args, RESTORER_STEP_PRCTL,
 		      pie_call(prctl, PR_SET_NAME, th->comm, 0, 0, 0), PR_SET_NAME);
+	set_hazards(th);
 	set_sched(th);
 	set_mempolicy(th);
 	set_processors(th);

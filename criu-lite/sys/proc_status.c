@@ -10,6 +10,7 @@
 #include "sys/proc_status.h"
 
 #include <errno.h>
+#include <linux/prctl.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +64,32 @@ static int take_thp(const char **p, struct proc_status *status, void *to)
 {
 	status->has_thp_enabled = true;
 	return take_bool(p, status, to);
+}
+
+static int take_untag_mask(const char **p, struct proc_status *status, void *to)
+{
+	status->has_untag_mask = true;
+	return verdict(scan_text(p, "0x") && scan_u64(p, 16, to));
+}
+
+/* What the whole machine has decided is told in other words: no thread's choice. */
+static int take_speculation(const char **p, struct proc_status *status, void *to)
+{
+	static const struct { const char *text; uint32_t choice; } choice_table[] = {
+		{ "conditional disabled\n", PR_SPEC_PRCTL | PR_SPEC_DISABLE },
+		{ "conditional enabled\n", PR_SPEC_PRCTL | PR_SPEC_ENABLE },
+		{ "conditional force disabled\n", PR_SPEC_PRCTL | PR_SPEC_FORCE_DISABLE },
+		{ "thread force mitigated\n", PR_SPEC_PRCTL | PR_SPEC_FORCE_DISABLE },
+		{ "thread mitigated\n", PR_SPEC_PRCTL | PR_SPEC_DISABLE },
+		{ "thread vulnerable\n", PR_SPEC_PRCTL | PR_SPEC_ENABLE },
+	};
+	uint32_t *choice = to;
+
+	for (size_t i = 0; i < ARRAY_SIZE(choice_table); i++)
+		if (!strncmp(*p, choice_table[i].text, strlen(choice_table[i].text)))
+			*choice = choice_table[i].choice;
+	*p += strcspn(*p, "\n");
+	return 0;
 }
 
 /* "S (sleeping)" */
@@ -166,6 +193,7 @@ static const struct field field_table[] = {
 	OPTIONAL("NSsid:", take_nspid, nssid),
 	OPTIONAL("VmLck:", take_kb, vm_locked),		/* a task with memory */
 	OPTIONAL("THP_enabled:", take_thp, thp_enabled),
+	OPTIONAL("untag_mask:", take_untag_mask, untag_mask),
 	FIELD("Threads:", take_dec, threads),
 	FIELD("SigQ:", take_sigq, sig_queued),
 	FIELD("SigPnd:", take_hex, sig_pending),
@@ -181,6 +209,8 @@ static const struct field field_table[] = {
 	FIELD("NoNewPrivs:", take_bool, no_new_privs),
 	OPTIONAL("Seccomp:", take_dec, seccomp),	/* CONFIG_SECCOMP */
 	OPTIONAL("Seccomp_filters:", take_dec, seccomp_filters),	/* Linux 5.9 */
+	OPTIONAL("Speculation_Store_Bypass:", take_speculation, store_bypass),
+	OPTIONAL("SpeculationIndirectBranch:", take_speculation, indirect_branch),
 };
 
 _Static_assert(ARRAY_SIZE(field_table) <= 64, "one bit of `seen` a field");

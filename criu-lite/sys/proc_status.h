@@ -31,6 +31,8 @@ struct proc_status {
 	uint64_t vm_locked;		/* bytes */
 	bool thp_enabled;		/* false: prctl(PR_SET_THP_DISABLE) or no THP */
 	bool has_thp_enabled;		/* the kernel says so (5.0) */
+	uint64_t untag_mask;		/* bits of an address that count */
+	bool has_untag_mask;		/* the kernel says so (6.4) */
 	uint32_t threads;
 	uint64_t sig_queued, sig_limit;
 	/* Signal N is bit N - 1. */
@@ -41,6 +43,8 @@ struct proc_status {
 	bool no_new_privs;
 	uint32_t seccomp;		/* SECCOMP_MODE_* */
 	uint32_t seccomp_filters;
+	/* PR_SPEC_PRCTL and what the thread has chosen; 0: not its choice. */
+	uint32_t store_bypass, indirect_branch;
 };
 
 /*

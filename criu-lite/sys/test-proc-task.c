@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Parsers of what /proc says of a task, on saved and on hostile text. */
 #include <errno.h>
+#include <linux/prctl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -122,6 +123,7 @@ static const char status_text[] =
 	"VmPeak:\t    3060 kB\n"
 	"VmLck:\t      12 kB\n"
 	"THP_enabled:\t1\n"
+	"untag_mask:\t0x7fffffffffffffff\n"
 	"Threads:\t2\n"
 	"SigQ:\t1/96365\n"
 	"SigPnd:\t0000000000000200\n"
@@ -137,6 +139,8 @@ static const char status_text[] =
 	"NoNewPrivs:\t1\n"
 	"Seccomp:\t2\n"
 	"Seccomp_filters:\t3\n"
+	"Speculation_Store_Bypass:\tthread force mitigated\n"
+	"SpeculationIndirectBranch:\talways enabled\n"
 	"Some_new_line:\twhatever\n";
 
 static void test_status(void **state)
@@ -162,6 +166,9 @@ static void test_status(void **state)
 	assert_int_equal(st.nssid.id[0], 3450);
 	assert_int_equal(st.vm_locked, 12 * 1024);
 	assert_true(st.thp_enabled && st.has_thp_enabled);
+	assert_true(st.has_untag_mask && st.untag_mask == INT64_MAX);
+	assert_int_equal(st.store_bypass, PR_SPEC_PRCTL | PR_SPEC_FORCE_DISABLE);
+	assert_int_equal(st.indirect_branch, 0);
 	assert_int_equal(st.threads, 2);
 	assert_int_equal(st.sig_queued, 1);
 	assert_int_equal(st.sig_limit, 96365);

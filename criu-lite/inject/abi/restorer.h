@@ -215,6 +215,8 @@ struct restorer_thread {
 	int32_t sched_nice;
 	uint64_t sched_slice;			/* ns; 0: the default */
 	uint64_t timer_slack;			/* ns */
+	uint32_t mce_kill, tsc;			/* PR_MCE_KILL_*, PR_TSC_* */
+	uint32_t store_bypass, indirect_branch;	/* PR_SPEC_*; 0: left as they are */
 	uint32_t io_priority;
 	uint32_t n_processors;			/* words; 0: stays as it is, every one */
 	uint64_t processors[RESTORER_PROCESSOR_WORDS];
@@ -249,6 +251,7 @@ struct restorer_args {
 	uint32_t filters_ready;			/* scratch: they are in force (futex) */
 	uint64_t rlimits[16][2];		/* cur, max */
 	uint32_t n_rlimits;
+	uint32_t mdwe;				/* PR_SET_MDWE; 0: not set */
 	int32_t dumpable;			/* PR_SET_DUMPABLE, or 2: fs.suid_dumpable is 2 */
 	uint32_t personality;
 	uint32_t child_subreaper;

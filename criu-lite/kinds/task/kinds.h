@@ -9,6 +9,7 @@ extern const struct task_kind task_comm_kind;
 extern const struct task_kind task_creds_kind;
 extern const struct task_kind task_death_signal_kind;
 extern const struct task_kind task_fs_kind;
+extern const struct task_kind task_hazards_kind;
 extern const struct task_kind task_mempolicy_kind;
 extern const struct task_kind task_mm_layout_kind;
 extern const struct task_kind task_namespaces_kind;

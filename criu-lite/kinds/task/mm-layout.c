@@ -7,9 +7,10 @@
  * The kernel only takes a layout that makes sense (PR_SET_MM_MAP): what it
  * would not take is refused at dump already.
  *
- * Refused are settings that the image has no room for: memory that denies
- * write and exec (PR_SET_MDWE), memory merged on demand (PR_SET_MEMORY_MERGE),
- * the finer values of PR_SET_THP_DISABLE, and native AIO.
+ * That no memory may become executable (PR_SET_MDWE) is kept in a field of ours.
+ *
+ * Refused are settings that the image has no room for: memory merged on demand
+ * (PR_SET_MEMORY_MERGE), the finer values of PR_SET_THP_DISABLE, and native AIO.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -37,6 +38,10 @@
 /* mm_entry.dumpable: core dumps are readable by root only. */
 #define SUID_DUMP_ROOT 2
 #define SYSCTL_MAX 16
+
+/* PR_MDWE_REFUSE_EXEC_GAIN, and PR_MDWE_NO_INHERIT, which is nothing without it. */
+#define MDWE_REFUSE 1
+#define MDWE_ALL 3
 
 /* In the order of struct prctl_mm_map. */
 static const struct {
@@ -110,9 +115,9 @@ static int dump_auxv(struct dump *d, struct task *t)
 
 static int check_settings(const struct task *t, const struct parasite_misc *misc)
 {
-	if (misc->mdwe)
-		return log_errno(-ENOTSUP, "pid %d: its memory denies write and exec (PR_SET_MDWE "
-				 "%d): not covered", t->pid, misc->mdwe);
+	if (misc->mdwe & ~MDWE_ALL)
+		return log_errno(-ENOTSUP, "pid %d: PR_SET_MDWE with unknown flags (%d): not "
+				 "covered", t->pid, misc->mdwe);
 	if (misc->memory_merge)
 		return log_errno(-ENOTSUP, "pid %d: its memory is merged (PR_SET_MEMORY_MERGE): "
 				 "not covered", t->pid);
@@ -162,6 +167,8 @@ static int mm_layout_dump_task(struct dump *d, struct task *t)
 		return r;
 	mm->has_dumpable = true;
 	mm->dumpable = misc->dumpable;
+	mm->has_mdwe = misc->mdwe;
+	mm->mdwe = misc->mdwe;
 	mm->has_thp_disabled = true;
 	mm->thp_disabled = misc->thp_disabled;
 	r = dump_auxv(d, t);
@@ -212,6 +219,8 @@ static int mm_layout_check(struct restore *r, struct task *t)
 		return log_errno(-EINVAL, "mm-%d: an auxiliary vector of %zu words %s", t->pid,
 				 mm->n_mm_saved_auxv, mm->n_mm_saved_auxv > PROC_AUXV_MAX ?
 				 "is too long" : "has no end");
+	if (mm->has_mdwe && (mm->mdwe & ~MDWE_ALL || !(mm->mdwe & MDWE_REFUSE)))
+		return log_errno(-EINVAL, "mm-%d: mdwe is %u", t->pid, mm->mdwe);
 	ret = check_dumpable(t, mm);
 	if (ret < 0)
 		return ret;
@@ -235,6 +244,7 @@ static int mm_layout_plan(struct restore *r, struct task *t, struct restorer_arg
 	args->mm.auxv_size = n * sizeof(*args->mm.auxv);
 	args->mm.exe_fd = exe->fd;
 	args->mm.thp_disabled = t->mm->has_thp_disabled && t->mm->thp_disabled;
+	args->mdwe = t->mm->has_mdwe ? t->mm->mdwe : 0;
 	args->dumpable = t->mm->has_dumpable ? t->mm->dumpable : 1;
 	return 0;
 }

@@ -3,23 +3,32 @@
  * How a thread is scheduled: policy, static priority, nice value, whether its
  * children start with the default (SCHED_RESET_ON_FORK, which the image keeps as
  * a bit of the policy), and a time slice of its own (Linux 6.12), which is one
- * that differs from ours.
+ * that differs from ours. Of the leader of a session, also the nice value that the
+ * whole session has among others (/proc/PID/autogroup).
  *
  * Refused are policies that need more than these (SCHED_DEADLINE, SCHED_EXT),
  * and limits of utilization (uclamp).
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "core/dump.h"
 #include "core/kind.h"
 #include "core/restore.h"
 #include "inject/abi/restorer.h"
 #include "kinds/task/kinds.h"
+#include "sys/proc.h"
 #include "sys/syscall.h"
+#include "util/cleanup.h"
+#include "util/io.h"
 #include "util/log.h"
 #include "util/macro.h"
+#include "util/scan.h"
 
 /* sched_attr.flags; its other flags belong to policies that are refused. */
 #define ATTR_RESET_ON_FORK 1u
@@ -135,6 +144,33 @@ static int sched_dump_thread(struct dump *d, struct task *t, struct thread *th)
 	return 0;
 }
 
+/* "/autogroup-12 nice 0" */
+static int sched_dump_task(struct dump *d, struct task *t)
+{
+	TaskCoreEntry *tc = task_core(t)->tc;
+	_cleanup_free_ char *text = NULL;
+	const char *cursor;
+	int32_t nice;
+	int r;
+
+	if (!task_is_live(t) || t->sid != t->pid)
+		return 0;
+	r = proc_read(task_proc(t), &text, NULL, "autogroup");
+	if (r == -ENOENT)		/* a kernel without */
+		return 0;
+	if (r < 0)
+		return log_errno(r, "pid %d: cannot read the nice value of its session", t->pid);
+	/* The root group of a system that never made another has no line. */
+	cursor = strstr(text, " nice ");
+	if (!cursor)
+		return 0;
+	if (!scan_text(&cursor, " nice ") || !scan_i32(&cursor, &nice))
+		return log_errno(-EINVAL, "pid %d: its session's group is \"%s\"", t->pid, text);
+	tc->has_autogroup_nice = nice != 0;
+	tc->autogroup_nice = nice;
+	return 0;
+}
+
 static int check_thread(const struct thread *th)
 {
 	const ThreadCoreEntry *tc = th->core->thread_core;
@@ -158,6 +194,12 @@ static int check_thread(const struct thread *th)
 
 static int sched_check(struct restore *r, struct task *t)
 {
+	const TaskCoreEntry *tc = task_core(t)->tc;
+
+	if (tc->has_autogroup_nice && (tc->autogroup_nice < NICE_MIN ||
+				       tc->autogroup_nice > NICE_MAX || t->sid != t->pid))
+		return log_errno(-EINVAL, "core-%d: nice value %d of its session", t->pid,
+				 tc->autogroup_nice);
 	for (size_t i = 0; i < t->n_threads; i++) {
 		int ret = check_thread(&t->threads[i]);
 
@@ -165,6 +207,23 @@ static int sched_check(struct restore *r, struct task *t)
 			return ret;
 	}
 	return 0;
+}
+
+/* The session is new, and so is its group, with a nice value of 0. */
+static int sched_apply(struct restore *r, struct task *t)
+{
+	const TaskCoreEntry *tc = task_core(t)->tc;
+	_cleanup_close_ int fd = -1;
+	char text[16];
+	int ret;
+
+	if (!tc->has_autogroup_nice)
+		return 0;
+	fd = proc_open(getpid(), O_WRONLY | O_CLOEXEC, "autogroup");
+	ret = fd < 0 ? fd : write_all(fd, text, snprintf(text, sizeof(text), "%d",
+							 tc->autogroup_nice));
+	return ret < 0 ? log_errno(ret, "pid %d: cannot set the nice value of its session to %d",
+				   t->pid, tc->autogroup_nice) : 0;
 }
 
 static int sched_plan_thread(struct restore *r, struct task *t, struct thread *th,
@@ -186,7 +245,9 @@ const struct task_kind task_sched_kind = {
 	.name = "scheduling",
 	.test = "task/nice",
 	.admit = sched_admit,
+	.dump_task = sched_dump_task,
 	.dump_thread = sched_dump_thread,
 	.check = sched_check,
+	.apply = sched_apply,
 	.plan_thread = sched_plan_thread,
 };

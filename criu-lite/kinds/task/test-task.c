@@ -571,6 +571,11 @@ DAMAGE(processors_many, th->n_processors = 129; th->processors = calloc(129, 8))
 DAMAGE(processors_missing, th->n_processors = 128; th->processors = calloc(128, 8);
        th->processors[127] = 1ULL << 63)
 DAMAGE(core_filter, t->mm->has_coredump_filter = true; t->mm->coredump_filter = 0x200)
+DAMAGE(mce_kill, th->has_mce_kill = true; th->mce_kill = 2)
+DAMAGE(tsc, th->has_tsc = true; th->tsc = 3)
+DAMAGE(speculation, th->has_store_bypass = true; th->store_bypass = 2)
+DAMAGE(mdwe, t->mm->has_mdwe = true; t->mm->mdwe = 2)
+DAMAGE(autogroup, tc->has_autogroup_nice = true; tc->autogroup_nice = -21)
 DAMAGE(seccomp, th->has_seccomp_mode = true; th->seccomp_mode = SECCOMP_MODE__filter)
 DAMAGE(seccomp_nowhere, th->has_seccomp_mode = true; th->seccomp_mode = SECCOMP_MODE__filter;
        th->has_seccomp_filter = true)
@@ -596,6 +601,7 @@ static const struct damage {
 } damage_table[] = {
 #define ROW(name, err) { #name, damage_##name, err }
 	ROW(actions, -EINVAL),
+	ROW(autogroup, -EINVAL),
 	ROW(auxv_end, -EINVAL),
 	ROW(caps_ambient, -EINVAL),
 	ROW(caps_effective, -EINVAL),
@@ -615,6 +621,8 @@ static const struct damage {
 	ROW(kernel_address, -EINVAL),
 	ROW(label, -ENOTSUP),
 	ROW(limit, -EINVAL),
+	ROW(mce_kill, -EINVAL),
+	ROW(mdwe, -EINVAL),
 	ROW(membarrier, -EINVAL),
 	ROW(nice, -EINVAL),
 	ROW(no_auxv, -EINVAL),
@@ -641,6 +649,7 @@ static const struct damage {
 	ROW(siginfo_short, -EINVAL),
 	ROW(slack, -EINVAL),
 	ROW(slice, -EINVAL),
+	ROW(speculation, -EINVAL),
 	ROW(stack_end, -EINVAL),
 	ROW(stack_flags, -EINVAL),
 	ROW(timer_clock, -ENOTSUP),
@@ -654,6 +663,7 @@ static const struct damage {
 	ROW(timer_thread, -EINVAL),
 	ROW(timer_time, -EINVAL),
 	ROW(timer_twice, -EINVAL),
+	ROW(tsc, -EINVAL),
 	ROW(uid, -EINVAL),
 	ROW(umask, -EINVAL),
 #undef ROW
