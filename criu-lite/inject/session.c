@@ -99,6 +99,9 @@ static int make_guest(struct parasite *p, struct tracee *by)
 		r = stop_set_options(by, PTRACE_O_TRACESYSGOOD);
 	if (r < 0)
 		return r;
+	/* ERESTARTNOINTR: with all signals blocked that can only be SIGSTOP or SIGKILL. */
+	if (result == -513)
+		return log_errno(-EAGAIN, "pid %d: was stopped this moment: dump again", p->pid);
 	if (result < 0)
 		return log_errno(result, "pid %d: cannot make the parasite's thread%s", p->pid,
 				 result == -EAGAIN ? " (RLIMIT_NPROC or pids.max)" : "");
@@ -300,6 +303,12 @@ static int remove_guest(struct parasite *p)
 	r = stop_set_regs(g, &regs);
 	if (r >= 0)
 		r = stop_run_to(g, STOP_RUN_CONT, STOP_SIGNAL, NULL);
+	/* Somebody stops the task, and the guest is who takes the signal: it is passed on. */
+	while (r >= 0 && g->signal == SIGSTOP) {
+		r = stop_deliver(g, SIGSTOP);
+		if (r >= 0)
+			r = stop_run_to(g, STOP_RUN_CONT, STOP_SIGNAL, NULL);
+	}
 	/* It was on the way to its end, so that is what we must find. */
 	if (r == -ESRCH && g->collected)
 		return 0;

@@ -155,6 +155,7 @@ static void entered(struct tracee *t, enum stop_kind kind, int code)
 
 	t->state = TRACEE_STOPPED;
 	t->interrupted = kind == STOP_INTERRUPT;
+	t->signal = kind == STOP_SIGNAL ? sig : 0;
 	if (kind == STOP_INTERRUPT)
 		t->stop_signal = sig == SIGTRAP ? 0 : sig;
 }

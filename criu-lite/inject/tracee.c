@@ -74,9 +74,7 @@ int tracee_seize(pid_t pid, pid_t tid, struct tracee *t)
 		return log_errno(err, "thread %d: cannot seize it", tid);
 	}
 	t->state = TRACEE_SEIZED;
-	if (ptrace(PTRACE_INTERRUPT, tid, 0, 0) < 0 && errno != ESRCH)
-		return log_errno(-errno, "thread %d: cannot interrupt it", tid);
-	return 0;
+	return tracee_ask_stop(t);
 }
 
 static int read_rseq(struct tracee *t)
@@ -205,6 +203,18 @@ int tracee_stop(struct tracee *t)
 	if (r >= 0)
 		r = leave_pad(t);
 	return r < 0 ? r : read_stopped(t);
+}
+
+int tracee_run_on(struct tracee *t)
+{
+	return stop_resume(t, STOP_RUN_CONT);
+}
+
+int tracee_ask_stop(struct tracee *t)
+{
+	if (ptrace(PTRACE_INTERRUPT, t->tid, 0, 0) < 0 && errno != ESRCH)
+		return log_errno(-errno, "thread %d: cannot interrupt it", t->tid);
+	return 0;
 }
 
 int tracee_detach(struct tracee *t)

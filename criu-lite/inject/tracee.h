@@ -60,6 +60,7 @@ struct tracee {
 	struct tracee_rseq rseq;
 	bool admitted, admitted_host;	/* inject/seccomp.c: what it was found fit for */
 	bool suspended;			/* its seccomp filters are, while it is traced */
+	int signal;			/* inject/stop.c: the stop is one of this signal; 0: not */
 	bool interrupted;		/* inject/stop.c: the stop is one of PTRACE_INTERRUPT */
 	bool collected;			/* inject/stop.c: the end of a TRACEE_GONE was collected */
 	bool exited;			/* inject/stop.c: it ended by exit(), not by a signal */
@@ -84,6 +85,13 @@ int tracee_seize(pid_t pid, pid_t tid, struct tracee *t);
  * tracee_filters_read() does.
  */
 int tracee_stop(struct tracee *t);
+
+/*
+ * Lets a stopped thread run on, and asks it to stop again: for a moment in which it does
+ * what it was about to do. tracee_stop() follows. -ESRCH as there.
+ */
+int tracee_run_on(struct tracee *t);
+int tracee_ask_stop(struct tracee *t);
 
 /*
  * Lets it go on, exactly as it was. Whatever was changed with remote.h has
