@@ -70,6 +70,7 @@ struct task_dump {
 	int pidfd;
 	int runner_pidfd;		/* of the first thread that runs, if the leader has ended */
 	struct proc_stat *stat;
+	int stop_signal;		/* what had stopped it when it was seized; 0: it ran */
 	struct proc_status *status;	/* NULL: zombie, as all below */
 	struct proc_limits *limits;
 	struct proc_vma *vmas;

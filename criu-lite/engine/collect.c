@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "core/dump.h"
 #include "core/options.h"
@@ -22,13 +23,14 @@
 #include "inject/session.h"
 #include "inject/tracee.h"
 #include "sys/proc_stat.h"
+#include "sys/proc_status.h"
 #include "sys/proc_tasks.h"
 #include "sys/syscall.h"
 #include "util/arena.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 
-/* A task that makes threads faster than we seize them is given up. */
+/* A task that makes threads faster than we seize them, or does not settle, is given up. */
 #define MAX_ROUNDS 64
 
 static struct task *new_task(struct dump *d, struct task *parent, int pid)
@@ -117,6 +119,57 @@ static int stop_threads(struct task *t, size_t first)
 	return 0;
 }
 
+static bool is_stopping(const struct thread *th)
+{
+	return th->dump->tracee->stop_signal;
+}
+
+/* Whether a SIGSTOP is on its way, to the task or to a thread. -errno: it vanished. */
+static int awaits_stop(const struct task *t)
+{
+	for (size_t i = 0; i < t->n_threads; i++) {
+		_cleanup_(proc_status_fini) struct proc_status status = {};
+		int r = proc_status_read(t->pid, t->threads[i].tid, &status);
+
+		if (r < 0)
+			return r;
+		if ((status.sig_pending | status.shared_pending) >> (SIGSTOP - 1) & 1)
+			return 1;
+	}
+	return 0;
+}
+
+/*
+ * A SIGSTOP may have come at the moment when the threads were seized: the task stops
+ * when one of them has taken it, and all have joined. Those that have not done so yet
+ * may run on for a moment. Positive: they did, look again; 0: all are of one mind.
+ */
+static int finish_stop(struct task *t)
+{
+	const struct timespec moment = { .tv_nsec = 1000 * 1000 };
+	size_t n = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < t->n_threads; i++)
+		n += is_stopping(&t->threads[i]);
+	if (n == t->n_threads)
+		return 0;
+	r = n ? 1 : awaits_stop(t);
+	if (r <= 0)
+		return r;
+	r = 0;
+	for (size_t i = 0; r >= 0 && i < t->n_threads; i++)
+		if (!is_stopping(&t->threads[i]))
+			r = tracee_run_on(t->threads[i].dump->tracee);
+	nanosleep(&moment, NULL);
+	for (size_t i = 0; r >= 0 && i < t->n_threads; i++)
+		if (!is_stopping(&t->threads[i]))
+			r = tracee_ask_stop(t->threads[i].dump->tracee);
+	if (r >= 0)
+		r = stop_threads(t, 0);
+	return r < 0 ? r : 1;
+}
+
 static int freeze_threads(struct dump *d, struct task *t)
 {
 	for (int round = 0; round < MAX_ROUNDS; round++) {
@@ -125,13 +178,12 @@ static int freeze_threads(struct dump *d, struct task *t)
 
 		if (n < 0)
 			return n;
-		if (!n)
-			return 0;
-		r = stop_threads(t, known);
-		if (r < 0)
+		r = n ? stop_threads(t, known) : finish_stop(t);
+		if (r < 0 || (!n && !r))
 			return r;
 	}
-	return log_errno(-EAGAIN, "pid %d: makes threads faster than they can be seized", t->pid);
+	return log_errno(-EAGAIN, "pid %d: makes threads, or is stopped and continued, faster than "
+			 "it can be seized", t->pid);
 }
 
 /*
@@ -164,7 +216,8 @@ static int add_ended_leader(struct dump *d, struct task *t)
 static void note_state(struct task *t)
 {
 	t->state = TASK_ALIVE;
-	if (task_runner(t)->dump->tracee->stop_signal)
+	t->dump->stop_signal = task_runner(t)->dump->tracee->stop_signal;
+	if (t->dump->stop_signal)
 		t->state = TASK_STOPPED;
 }
 

@@ -10,7 +10,9 @@
  * The mask itself comes with the registers (kinds/task/regs.c).
  *
  * SIGKILL and SIGSTOP have no action that could be set, so that the image has
- * 62. Queued they are refused: neither can be blocked until the task runs.
+ * 62. Queued they are refused: neither can be blocked until the task runs. But a SIGSTOP
+ * that was sent to a stopped task is left out: nothing can come of it, since the
+ * SIGCONT that lets the task go on takes it away.
  */
 #include <errno.h>
 #include <signal.h>
@@ -102,7 +104,7 @@ static void add_unqueued(struct dump *d, SignalQueueEntry *queue, uint64_t pendi
 	}
 }
 
-static int dump_queue(struct dump *d, const struct thread *th, bool shared,
+static int dump_queue(struct dump *d, const struct task *t, const struct thread *th, bool shared,
 		      SignalQueueEntry **out)
 {
 	const struct proc_status *status = th->dump->status;
@@ -120,7 +122,10 @@ static int dump_queue(struct dump *d, const struct thread *th, bool shared,
 		return r;
 	queue->signals = arena_new_array(d->arena, SiginfoEntry *, n + N_SIGNALS);
 	for (size_t i = 0; i < n; i++) {
-		if (!has_action(infos[i].si_signo))
+		if (infos[i].si_signo == SIGSTOP && t->state == TASK_STOPPED)
+			continue;
+		if (!has_action(infos[i].si_signo) ||
+		    (infos[i].si_signo == SIGCONT && t->state == TASK_STOPPED))
 			return log_errno(-EAGAIN, "thread %d: signal %d was sent to it this "
 					 "moment: dump again", th->tid, infos[i].si_signo);
 		add_signal(d, queue, &infos[i]);
@@ -143,7 +148,7 @@ static int signals_dump_task(struct dump *d, struct task *t)
 		return r;
 	tc->blk_sigset = t->leader_ended ? t->threads[0].dump->status->sig_blocked :
 			 t->threads[0].dump->tracee->sigmask;
-	return dump_queue(d, task_runner(t), true, &tc->signals_s);
+	return dump_queue(d, t, task_runner(t), true, &tc->signals_s);
 }
 
 static int signals_dump_thread(struct dump *d, struct task *t, struct thread *th)
@@ -157,7 +162,7 @@ static int signals_dump_thread(struct dump *d, struct task *t, struct thread *th
 		tc->has_blk_sigset = true;
 		tc->blk_sigset = th->dump->tracee->sigmask;
 	}
-	return dump_queue(d, th, false, &tc->signals_p);
+	return dump_queue(d, t, th, false, &tc->signals_p);
 }
 
 static int check_queue(int tid, const SignalQueueEntry *queue)

@@ -175,11 +175,11 @@ static int dump_ended_leader(const struct task *t, TaskCoreEntry *tc)
 static int dump_live(const struct task *t, TaskCoreEntry *tc)
 {
 	const struct parasite_misc *misc = t->dump->misc;
-	int stop_signal = task_runner(t)->dump->tracee->stop_signal, r;
+	int r;
 
 	if (t->state == TASK_STOPPED) {
 		tc->has_stop_signo = true;
-		tc->stop_signo = stop_signal;
+		tc->stop_signo = t->dump->stop_signal;
 		/* The kernel forgets the status of a stop when the parent has waited for it. */
 		if (!t->dump->stat->exit_code)
 			tc->has_stop_reported = tc->stop_reported = true;

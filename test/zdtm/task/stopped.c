@@ -6,6 +6,7 @@
  *	SIGTTIN, SIGTTOU	it has not; the SIGCHLD is not there any more
  *	SIGSTOP			a child of its own is stopped too, and waited for
  *
+ * The second has another SIGTSTP queued.
  * They come back stopped by the same signal, with nothing new for their parent: no
  * SIGCHLD, no second report. SIGCONT lets all threads go on where they were.
  */
@@ -138,6 +139,7 @@ static void setup(void *arg)
 			usleep(1000);
 	for (int i = 0; i < N_CHILDREN; i++)
 		stop(s->children[i], table[i].sig, table[i].reported);
+	MUST(kill(s->children[1], SIGTSTP));
 }
 
 static void spoil(void *arg)
@@ -150,18 +152,37 @@ static void spoil(void *arg)
 	usleep(100 * 1000);
 }
 
-static char state_of(pid_t pid, pid_t tid)
+static void read_file(pid_t pid, pid_t tid, const char *name, char *text, size_t size)
 {
-	char path[64], text[512];
+	char path[64];
 	ssize_t n;
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", pid, tid);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/%s", pid, tid, name);
 	fd = MUST(open(path, O_RDONLY));
-	n = MUST(read(fd, text, sizeof(text) - 1));
+	n = MUST(read(fd, text, size - 1));
 	text[n] = 0;
 	close(fd);
+}
+
+static char state_of(pid_t pid, pid_t tid)
+{
+	char text[512];
+
+	read_file(pid, tid, "stat", text, sizeof(text));
 	return strrchr(text, ')')[2];
+}
+
+/* @sig is queued to the process, and nothing else. */
+static void check_pending(pid_t pid, int sig)
+{
+	char text[4096];
+	const char *at;
+
+	read_file(pid, pid, "status", text, sizeof(text));
+	at = strstr(text, "ShdPnd:");
+	CHECK(at && strtoull(at + strlen("ShdPnd:"), NULL, 16) == 1ULL << (sig - 1),
+	      "pid %d: %.30s, not signal %d", pid, at, sig);
 }
 
 /* As a tracer sees it; the task stays stopped. */
@@ -211,6 +232,7 @@ static void check(void *arg)
 	check_no_sigchld();
 	for (int i = 0; i < N_CHILDREN; i++)
 		check_child(s, i);
+	check_pending(s->children[1], SIGTSTP);
 	CHECK(state_of(s->shared->grandchild, s->shared->grandchild) == 'T', "state %c",
 	      state_of(s->shared->grandchild, s->shared->grandchild));
 	for (int i = 0; i < N_CHILDREN; i++)
