@@ -58,12 +58,13 @@ struct file {
 /* How a task comes into being (engine/plan.c). */
 struct task_birth {
 	/*
-	 * Who makes it: its parent, or a helper that leads its session and ends,
-	 * so that it comes to its parent as an orphan.
+	 * Who makes it: its parent, or another child of its parent, or a helper, who
+	 * leads its session.
 	 */
 	struct task *maker;
 	struct task_list makes;
-	bool adopts;			/* has children that come as orphans */
+	/* Founds a group, and goes to its own when others have joined it. */
+	bool leaves_group;
 	/* Made before its parent calls setsid(), so that it keeps the older session. */
 	bool before_setsid;
 	/* The session it is made in; -1: whichever. 0: the one from outside. */

@@ -28,6 +28,7 @@
 #include "engine/interrupt.h"
 #include "engine/memory-dump.h"
 #include "engine/pidfile.h"
+#include "engine/plan.h"
 #include "engine/stats.h"
 #include "image/dir.h"
 #include "image/writer.h"
@@ -155,6 +156,9 @@ static int dump_frozen(struct dump *d)
 	if (r < 0)
 		return r;
 	r = collect_ids(d);
+	if (r < 0)
+		return r;
+	r = plan_check(&d->tasks, d->opts->shell_job);
 	if (r < 0)
 		return r;
 	r = admit(d);

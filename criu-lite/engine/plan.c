@@ -13,12 +13,13 @@
  * So the session a leader must be born in follows from its children, from the
  * leaves up; whether its parent can give it that is checked at the parent.
  *
- * A session whose leader is gone is founded by a helper, which makes the
- * members and ends; they come to their parent as orphans, as they did before:
- * it must be a subreaper, or they would not have come to it.
+ * What came to its parent as an orphan may be of a session that its parent was never in:
+ * of one that another child of the parent founded, or founded and left. That child, or
+ * a helper in its place, makes it as a child of the parent's (CLONE_PARENT).
  *
  * A process group needs a task with its id to begin. When that task is gone,
- * a helper stands in until all members have joined.
+ * a helper stands in until all members have joined; when it has moved on to another
+ * group, it does so again when all members have joined.
  */
 #include "engine/plan.h"
 
@@ -41,6 +42,9 @@ static int check_ids(const struct task *t, bool shell_job)
 	if (t->pid < 1 || t->pid > PID_MAX || t->ppid < 0 || t->ppid > PID_MAX ||
 	    t->pgid < 0 || t->pgid > PID_MAX || t->sid < 0 || t->sid > PID_MAX)
 		return log_errno(-EINVAL, "pstree: pid %d: pid, ppid, pgid or sid out of range",
+				 t->pid);
+	if (leads_session(t) && t->pgid != t->pid)
+		return log_errno(-EINVAL, "pstree: pid %d: leads session and not its process group",
 				 t->pid);
 	if (!shell_job && (!t->sid || !t->pgid))
 		return log_errno(-EINVAL, "pstree: pid %d: its session or process group came from "
@@ -130,32 +134,37 @@ static struct task *add_helper(struct task_list *tasks, struct arena *arena, int
 	return helper;
 }
 
-/* A member of a session without a leader: made by a helper that founds it. */
-static int make_by_helper(struct task_list *tasks, struct arena *arena, struct task *t)
+/*
+ * For @t, of a session that its parent can't give it: who founds that session is a child
+ * of the same parent, or gone.
+ */
+static int make_by_founder(struct task_list *tasks, struct arena *arena, struct task *t)
 {
 	int sid = birth_of(t)->session;
-	struct task *helper = task_find(tasks, sid);
+	struct task *founder = task_find(tasks, sid);
 
-	if (!t->parent || sid <= 0)
-		return log_errno(-ENOTSUP, "pid %d: session %d has no leader in the tree", t->pid, sid);
-	if (!task_core(t->parent) || !task_core(t->parent)->tc->child_subreaper)
-		return log_errno(-ENOTSUP, "pid %d: session %d has no leader, and its parent %d is "
-				 "no subreaper that could adopt it", t->pid, sid, t->parent->pid);
-	if (!helper) {
-		helper = add_helper(tasks, arena, sid, sid, t->parent);
+	if (!founder) {
+		founder = add_helper(tasks, arena, sid, sid, t->parent);
 		log_info("pid %d: a helper founds session %d", t->pid, sid);
 	}
-	if (helper->state != TASK_HELPER || helper->parent != t->parent)
-		return log_errno(-ENOTSUP, "pid %d: session %d can't be made for it: its id belongs "
-				 "to another task", t->pid, sid);
-	birth_of(t)->maker = helper;
-	birth_of(t->parent)->adopts = true;
+	if (founder->parent != t->parent || !leads_session(founder) || founder == t)
+		return log_errno(-ENOTSUP, "pid %d: its session %d can't come from its parent %d, of "
+				 "session %d", t->pid, sid, t->parent->pid, t->parent->sid);
+	birth_of(t)->maker = founder;
 	return 0;
+}
+
+/* Whether the founder of @sid is such that it made children of the parent @t. */
+static bool founded_below(struct task_list *tasks, int sid, const struct task *t)
+{
+	const struct task *founder = sid > 0 ? task_find(tasks, sid) : NULL;
+
+	return sid > 0 && (!founder || founder->parent == t);
 }
 
 /*
  * The session that @t must be born in, for the sake of its children; those
- * that it can't make in their session come from a helper.
+ * that it can't make in their session come from who founded it.
  */
 static int find_session(struct task_list *tasks, struct arena *arena, struct task *t)
 {
@@ -169,14 +178,12 @@ static int find_session(struct task_list *tasks, struct arena *arena, struct tas
 
 		if (want == SESSION_ANY || want == t->sid)
 			continue;
-		if (want > 0 && !task_find(tasks, want)) {
-			r = make_by_helper(tasks, arena, child);
+		if (founded_below(tasks, want, t) || !leads_session(t)) {
+			r = make_by_founder(tasks, arena, child);
 			if (r < 0)
 				return r;
 			continue;
 		}
-		if (birth_of(child)->maker != t)
-			continue;
 		if (birth->session != SESSION_ANY && birth->session != want)
 			return log_errno(-ENOTSUP, "pid %d: its session %d can't come from its "
 					 "parent %d, of session %d", child->pid, want, t->pid, t->sid);
@@ -186,14 +193,15 @@ static int find_session(struct task_list *tasks, struct arena *arena, struct tas
 	return 0;
 }
 
-/* The task that can make a helper of session @sid: its leader, or the root. */
+/* A task that can make a helper of session @sid: its leader, or another member. */
 static struct task *session_parent(struct task_list *tasks, int sid)
 {
-	struct task *leader = sid ? task_find(tasks, sid) : NULL;
+	struct task *t;
 
-	if (leader && task_is_live(leader) && leads_session(leader))
-		return leader;
-	return TAILQ_FIRST(tasks)->sid == sid ? TAILQ_FIRST(tasks) : NULL;
+	TAILQ_FOREACH(t, tasks, link)
+		if (task_is_live(t) && t->sid == sid)
+			return t;
+	return NULL;
 }
 
 static int add_group_helper(struct task_list *tasks, struct arena *arena, struct task *member)
@@ -218,9 +226,44 @@ static int check_group(struct task_list *tasks, struct arena *arena, struct task
 	leader = task_find(tasks, t->pgid);
 	if (!leader)
 		return add_group_helper(tasks, arena, t);
-	if (leader->pgid != leader->pid || leader->sid != t->sid)
-		return log_errno(-EINVAL, "pstree: pid %d: process group %d is not led by pid %d "
-				 "of the same session", t->pid, t->pgid, leader->pid);
+	if (leader->sid != t->sid)
+		return log_errno(-EINVAL, "pstree: pid %d: process group %d is that of pid %d, of "
+				 "another session", t->pid, t->pgid, leader->pid);
+	birth_of(leader)->leaves_group = leader->pgid != leader->pid;
+	return 0;
+}
+
+/* All who leave their group do it at once, so that each needs one who stays to go to. */
+static int check_leaving(const struct task_list *tasks, struct task *t)
+{
+	struct task *other;
+
+	if (!birth_of(t)->leaves_group)
+		return 0;
+	TAILQ_FOREACH(other, tasks, link)
+		if (t->pgid && other->pgid == t->pgid && !birth_of(other)->leaves_group)
+			return 0;
+	return log_errno(-ENOTSUP, "pid %d: left its process group to members that stay, for group "
+			 "%d, which has none: not covered", t->pid, t->pgid);
+}
+
+/* Each task must come from the root in the end; and what it shares, from its parent. */
+static int check_maker(struct task *t)
+{
+	struct task *maker = birth_of(t)->maker, *fast = maker;
+
+	if (maker != t->parent && (task_shares_files(t) || task_shares_fs(t)))
+		return log_errno(-ENOTSUP, "pid %d: is of another session than its parent %d, and "
+				 "shares its descriptor table or file system context: not covered",
+				 t->pid, t->parent->pid);
+	/* Two at a time: they meet in a circle. */
+	while (fast && birth_of(fast)->maker) {
+		maker = birth_of(maker)->maker;
+		fast = birth_of(birth_of(fast)->maker)->maker;
+		if (maker == fast && maker)
+			return log_errno(-EINVAL, "pstree: pid %d: the sessions of its ancestors "
+					 "need each other", t->pid);
+	}
 	return 0;
 }
 
@@ -263,6 +306,45 @@ int plan_births(struct task_list *tasks, struct arena *arena)
 		if (t == last)
 			break;
 	}
+	TAILQ_FOREACH(t, tasks, link) {
+		r = check_leaving(tasks, t);
+		if (r >= 0)
+			r = check_maker(t);
+		if (r < 0)
+			return r;
+	}
 	list_births(tasks);
 	return 0;
+}
+
+/* A tree of its own, for births are noted in the tasks. */
+static void copy_tree(const struct task_list *from, struct task_list *to, struct arena *arena)
+{
+	const struct task *t;
+
+	TAILQ_INIT(to);
+	TAILQ_FOREACH(t, from, link) {
+		struct task *copy = arena_memdup(arena, t, sizeof(*t));
+
+		copy->restore = arena_new_object(arena, struct task_restore);
+		copy->children = (struct task_list){};
+		copy->ppid = t->parent ? t->parent->pid : 0;
+		copy->parent = NULL;
+		TAILQ_INSERT_TAIL(to, copy, link);
+	}
+}
+
+int plan_check(const struct task_list *tasks, bool shell_job)
+{
+	struct arena *arena = arena_new();
+	struct task_list copy;
+	int r;
+
+	copy_tree(tasks, &copy, arena);
+	r = plan_tree(&copy, shell_job);
+	if (r >= 0)
+		r = plan_births(&copy, arena);
+	arena_free(arena);
+	return r < 0 ? log_errno(-ENOTSUP, "the tree could not be restored with its sessions and "
+				 "process groups") : 0;
 }

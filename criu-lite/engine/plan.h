@@ -20,9 +20,15 @@ int plan_tree(struct task_list *tasks, bool shell_job);
 
 /*
  * Decides births (core/restore.h), and adds helper tasks that hold the ids of process groups
- * whose leader is gone. Returns 0 or -ENOTSUP, logged: a session that no
+ * whose leader is gone. Returns 0 or -ENOTSUP, logged: sessions or groups that no
  * order of births can make.
  */
 int plan_births(struct task_list *tasks, struct arena *arena);
+
+/*
+ * At dump: whether a restore would find a plan for the tree. Leaves it as it is. 0 or
+ * -ENOTSUP, logged.
+ */
+int plan_check(const struct task_list *tasks, bool shell_job);
 
 #endif

@@ -10,7 +10,7 @@
  *
  * All signals are blocked from the maker on: the restorer's signal frame loads
  * the mask that the task was dumped with. Until then the task dies with its
- * maker (PR_SET_PDEATHSIG), so that no failure leaves half a tree behind.
+ * parent (PR_SET_PDEATHSIG), so that no failure leaves half a tree behind.
  *
  * Raw clone3 leaves glibc's idea of the thread id behind; nothing here uses it.
  */
@@ -41,13 +41,13 @@
 #define EXIT_FAILED 127
 
 /* Whatever becomes of the restore, no half tree is left behind. */
-static int die_with(const struct task *t, pid_t maker)
+static int die_with(const struct task *t, pid_t parent)
 {
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-		return log_errno(-errno, "pid %d: cannot tie its life to its maker's", t->pid);
+		return log_errno(-errno, "pid %d: cannot tie its life to its parent's", t->pid);
 	/* It may have ended just before. */
-	if (getppid() != maker)
-		return log_errno(-ECHILD, "pid %d: its maker, pid %d, has ended", t->pid, maker);
+	if (getppid() != parent)
+		return log_errno(-ECHILD, "pid %d: its parent, pid %d, has ended", t->pid, parent);
 	return 0;
 }
 
@@ -75,14 +75,16 @@ static int make_children(struct restore *r, struct task *t, bool before_setsid)
 	return 0;
 }
 
+static bool founds_group(const struct task *t)
+{
+	return (t->pgid == t->pid && t->sid != t->pid) || t->restore->birth.leaves_group;
+}
+
 /* Children, session, and the group that the task leads itself. */
 static int found_family(struct restore *r, struct task *t)
 {
 	int ret;
 
-	/* Kept or taken back with the rest of the task's state. */
-	if (t->restore->birth.adopts && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
-		return log_errno(-errno, "pid %d: cannot become a subreaper", t->pid);
 	ret = make_children(r, t, true);
 	if (ret < 0)
 		return ret;
@@ -91,7 +93,7 @@ static int found_family(struct restore *r, struct task *t)
 	ret = make_children(r, t, false);
 	if (ret < 0)
 		return ret;
-	if (t->pgid == t->pid && t->sid != t->pid && setpgid(0, 0) < 0)
+	if (founds_group(t) && setpgid(0, 0) < 0)
 		return log_errno(-errno, "pid %d: cannot found its process group", t->pid);
 	return 0;
 }
@@ -149,21 +151,6 @@ static int settle_children(struct task *t)
 	return ret < 0 ? ret : settle(t, TASK_DEAD, WNOWAIT);
 }
 
-/* The end of a helper that made us brings us to our parent. */
-static int find_parent(const struct task *t)
-{
-	const struct timespec moment = { .tv_nsec = 100 * 1000 };
-
-	if (!t->parent || t->restore->birth.maker == t->parent)
-		return 0;
-	while (getppid() == t->restore->birth.maker->pid)
-		nanosleep(&moment, NULL);
-	if (getppid() != t->parent->pid)
-		return log_errno(-ECHILD, "pid %d: was adopted by pid %d instead of its parent %d",
-				 t->pid, getppid(), t->parent->pid);
-	return die_with(t, t->parent->pid);
-}
-
 /* A zombie ends as it ended: by exit code, or by signal. */
 __attribute__((noreturn))
 static void end_as_zombie(const struct task *t)
@@ -193,7 +180,7 @@ static int restore_own_state(struct restore *r, struct task *t)
 {
 	int ret;
 
-	if (t->state != TASK_HELPER) {
+	if (!t->restore->birth.leaves_group) {
 		ret = join_group(t);
 		if (ret < 0)
 			return ret;
@@ -203,6 +190,8 @@ static int restore_own_state(struct restore *r, struct task *t)
 		return ret;
 	sync_arrive(r->sync, RESTORE_STAGE_STATE);
 	ret = sync_wait(r->sync, RESTORE_STAGE_STATE);
+	if (ret >= 0 && t->restore->birth.leaves_group)
+		ret = join_group(t);
 	if (ret < 0)
 		return ret;
 	return task_is_live(t) ? fdtable_assemble(r, t) : 0;
@@ -242,20 +231,14 @@ static int run_task(struct restore *r, struct task *t)
 	ret = settle_children(t);
 	if (ret < 0)
 		return ret;
-	ret = find_parent(t);
-	if (ret < 0)
-		return ret;
 	return restore_area_enter(r, t);
 }
 
 __attribute__((noreturn))
-static void task_main(struct restore *r, struct task *t, pid_t maker)
+static void task_main(struct restore *r, struct task *t, pid_t parent)
 {
-	int ret = 0;
+	int ret = die_with(t, parent);
 
-	/* Who is made by a helper outlives it. */
-	if (!t->parent || t->restore->birth.maker == t->parent)
-		ret = die_with(t, maker);
 	if (ret >= 0)
 		ret = run_task(r, t);
 	sync_fail(r->sync, t->pid, ret);
@@ -271,13 +254,18 @@ int restore_task_make(struct restore *r, struct task *t, int *pidfd)
 		.set_tid = (uintptr_t)&tid,
 		.set_tid_size = 1,
 	};
-	const pid_t maker = getpid();
+	const pid_t parent = t->parent ? t->parent->pid : getpid();
 	sigset_t all, before;
 	long pid;
 
 	if (pidfd) {
 		args.flags |= CLONE_PIDFD;
 		args.pidfd = (uintptr_t)&fd;
+	}
+	/* Its signal is then that of the maker. */
+	if (t->parent && t->restore->birth.maker != t->parent) {
+		args.flags |= CLONE_PARENT;
+		args.exit_signal = 0;
 	}
 	if (task_shares_files(t))
 		args.flags |= CLONE_FILES;
@@ -288,7 +276,7 @@ int restore_task_make(struct restore *r, struct task *t, int *pidfd)
 	sigprocmask(SIG_SETMASK, &all, &before);
 	pid = sys_clone3(&args);
 	if (pid == 0)
-		task_main(r, t, maker);
+		task_main(r, t, parent);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (pid == -EEXIST)
 		return log_errno(pid, "pid %d: the pid is taken by another task", t->pid);

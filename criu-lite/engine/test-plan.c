@@ -95,23 +95,60 @@ static void test_older_session_through_leaders(void **state)
 	arena_free(f.arena);
 }
 
+/* A helper founds it, and makes its members as children of their parent. */
 static void test_session_without_leader(void **state)
 {
 	struct fixture f;
 
-	PLAN(&f, false, -ENOTSUP, { 10, 0, 10, 10 }, { 11, 10, 11, 99 });
+	PLAN(&f, false, 0, { 10, 0, 10, 10 }, { 11, 10, 11, 99 }, { 12, 11, 11, 99 });
+	assert_int_equal(task_find(&f.tasks, 99)->state, TASK_HELPER);
+	assert_int_equal(birth(&f, 11)->maker->pid, 99);
+	assert_int_equal(birth(&f, 12)->maker->pid, 11);
 	arena_free(f.arena);
 	PLAN(&f, false, -ENOTSUP, { 10, 0, 10, 9 });
 	arena_free(f.arena);
 }
 
-/* Two children ask for two different sessions before setsid(). */
+/* Orphans of a session that a child of their parent leads, also if it is a zombie. */
+static void test_session_of_a_sibling(void **state)
+{
+	struct fixture f;
+
+	PLAN(&f, false, 0, { 10, 0, 10, 10 }, { 12, 10, 12, 11 }, { 11, 10, 11, 11 },
+	     { 13, 10, 13, 13, TASK_DEAD }, { 14, 10, 13, 13 });
+	assert_int_equal(birth(&f, 12)->maker->pid, 11);
+	assert_int_equal(birth(&f, 14)->maker->pid, 13);
+	arena_free(f.arena);
+}
+
+/* Children of two older sessions; and one of a session that its parent can't have been in. */
 static void test_two_births_at_once(void **state)
 {
 	struct fixture f;
 
-	PLAN(&f, false, -ENOTSUP, { 10, 0, 10, 10 }, { 20, 10, 20, 20 }, { 21, 20, 10, 10 },
+	PLAN(&f, false, 0, { 10, 0, 10, 10 }, { 20, 10, 20, 20 }, { 21, 20, 10, 10 },
 	     { 22, 20, 22, 5 });
+	arena_free(f.arena);
+	PLAN(&f, false, -ENOTSUP, { 10, 0, 10, 10 }, { 15, 10, 15, 15 }, { 20, 10, 20, 20 },
+	     { 21, 20, 10, 10 }, { 22, 20, 15, 15 });
+	arena_free(f.arena);
+	/* Each needs the other's session to be born in. */
+	PLAN(&f, false, -EINVAL, { 10, 0, 10, 10 }, { 11, 10, 11, 11 }, { 12, 10, 12, 12 },
+	     { 13, 11, 12, 12 }, { 14, 12, 11, 11 });
+	arena_free(f.arena);
+}
+
+/* 11 founded a group and went to another one. */
+static void test_leaves_group(void **state)
+{
+	struct fixture f;
+
+	PLAN(&f, false, 0, { 10, 0, 10, 10 }, { 11, 10, 10, 10 }, { 12, 10, 11, 10 });
+	assert_true(birth(&f, 11)->leaves_group);
+	assert_false(birth(&f, 12)->leaves_group);
+	arena_free(f.arena);
+	/* 11 and 12 changed places; nobody holds their groups meanwhile. */
+	PLAN(&f, false, -ENOTSUP, { 10, 0, 10, 10 }, { 11, 10, 12, 10 }, { 12, 10, 11, 10 });
 	arena_free(f.arena);
 }
 
@@ -168,8 +205,9 @@ static void test_broken_trees(void **state)
 	arena_free(f.arena);
 	PLAN(&f, false, -EINVAL, { -3, 0, 10, 10 });
 	arena_free(f.arena);
-	/* A group that is not the group its leader is in. */
-	PLAN(&f, false, -EINVAL, { 10, 0, 10, 10 }, { 11, 10, 10, 10 }, { 12, 10, 11, 10 });
+	PLAN(&f, false, -EINVAL, { 10, 0, 10, 10 }, { 11, 10, 11, 11 }, { 12, 10, 11, 10 });
+	arena_free(f.arena);
+	PLAN(&f, false, -EINVAL, { 10, 0, 10, 10 }, { 11, 10, 10, 11 });
 	arena_free(f.arena);
 }
 
@@ -180,7 +218,9 @@ int main(void)
 		cmocka_unit_test(test_child_of_the_older_session),
 		cmocka_unit_test(test_older_session_through_leaders),
 		cmocka_unit_test(test_session_without_leader),
+		cmocka_unit_test(test_session_of_a_sibling),
 		cmocka_unit_test(test_two_births_at_once),
+		cmocka_unit_test(test_leaves_group),
 		cmocka_unit_test(test_group_helper),
 		cmocka_unit_test(test_group_of_a_zombie),
 		cmocka_unit_test(test_shell_job),
