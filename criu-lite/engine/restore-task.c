@@ -255,7 +255,7 @@ int restore_task_make(struct restore *r, struct task *t, int *pidfd)
 		.set_tid_size = 1,
 	};
 	const pid_t parent = t->parent ? t->parent->pid : getpid();
-	sigset_t all, before;
+	uint64_t before;
 	long pid;
 
 	if (pidfd) {
@@ -271,13 +271,12 @@ int restore_task_make(struct restore *r, struct task *t, int *pidfd)
 		args.flags |= CLONE_FILES;
 	if (task_shares_fs(t))
 		args.flags |= CLONE_FS;
-	/* The child has them blocked from its first instruction on. */
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &before);
+	/* The child has them blocked from its first instruction on, also those of the C library. */
+	sys_set_sigmask(UINT64_MAX, &before);
 	pid = sys_clone3(&args);
 	if (pid == 0)
 		task_main(r, t, parent);
-	sigprocmask(SIG_SETMASK, &before, NULL);
+	sys_set_sigmask(before, NULL);
 	if (pid == -EEXIST)
 		return log_errno(pid, "pid %d: the pid is taken by another task", t->pid);
 	if (pid < 0)

@@ -37,6 +37,11 @@ int sys_rt_sigqueueinfo(pid_t tgid, int sig, const siginfo_t *info)
 	return RESULT(syscall(__NR_rt_sigqueueinfo, tgid, sig, info));
 }
 
+int sys_set_sigmask(uint64_t mask, uint64_t *old)
+{
+	return RESULT(syscall(__NR_rt_sigprocmask, SIG_SETMASK, &mask, old, sizeof(mask)));
+}
+
 int sys_rt_tgsigqueueinfo(pid_t tgid, pid_t tid, int sig, const siginfo_t *info)
 {
 	return RESULT(syscall(__NR_rt_tgsigqueueinfo, tgid, tid, sig, info));
