@@ -82,6 +82,7 @@ struct task_restore {
 	int pidfd;
 	struct page_map *pages;		/* pagemap-PID; NULL: zombie or helper */
 	size_t n_reads;			/* what memory_restore_load() planned */
+	void *vdso_tail;		/* the vdso's last page, if it isn't ours; kinds/mm/vdso.c */
 	int uffd;			/* service descriptor; -1: not lazy */
 	struct task_seccomp *seccomp;	/* kinds/task/seccomp.c; NULL: no thread is under it */
 	uint64_t kinds_room;		/* bytes that kinds' plans need in the area, beyond the usual */

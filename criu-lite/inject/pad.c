@@ -74,6 +74,16 @@ static size_t find_places(const uint8_t *page, uint64_t end, struct place places
 	return n;
 }
 
+bool pad_tells_apart(const uint8_t *page, const uint8_t *clean)
+{
+	struct place places[PLACES_MAX];
+	size_t n = find_places(page, PAGE_SIZE, places), size = place_size();
+
+	/* What is not a pad in a usable place is zero. */
+	return is_zero(clean + PAGE_SIZE - n * size, n * size) &&
+	       memcmp(page, clean, PAGE_SIZE - n * size) == 0;
+}
+
 static bool is_vdso(const struct proc_vma *vma)
 {
 	return vma->name && strcmp(vma->name, "[vdso]") == 0;

@@ -47,6 +47,12 @@ int pad_stale(pid_t pid, int mem_fd, struct pad_area areas[PAD_STALE_MAX]);
  */
 bool pad_holds(pid_t pid, uint64_t ip);
 
+/*
+ * Whether the last page of a mapping is @clean but for pads of dead dumpers in places
+ * that are zero in @clean.
+ */
+bool pad_tells_apart(const uint8_t *page, const uint8_t *clean);
+
 /* Finds a place and writes a pad for no thread. -ENOSPC: there is no place. */
 int pad_place(struct pad *pad, pid_t pid, int mem_fd);
 /* The place is zero again. No thread may be on the pad. */

@@ -40,6 +40,30 @@ static void assert_no_pad(pid_t pid)
 	close(mem_fd);
 }
 
+/* A page of code with zeros behind it, and what dead dumpers may have left there. */
+static void test_pad_tells_apart(void **state)
+{
+	_Alignas(8) uint8_t clean[PAGE_SIZE] = { 1, 2, 3 }, page[PAGE_SIZE] = { 1, 2, 3 };
+	size_t place = ALIGN_UP(arch_pad_size(), 64);
+
+	assert_true(pad_tells_apart(page, clean));
+	arch_pad_init(page + PAGE_SIZE - place, 1);
+	assert_true(pad_tells_apart(page, clean));
+	arch_pad_init(page + PAGE_SIZE - 2 * place, 2);
+	assert_true(pad_tells_apart(page, clean));
+	/* Another kernel's code. */
+	page[1] = 9;
+	assert_false(pad_tells_apart(page, clean));
+	page[1] = 2;
+	/* Code where the pad is. */
+	clean[PAGE_SIZE - 8] = 1;
+	assert_false(pad_tells_apart(page, clean));
+	clean[PAGE_SIZE - 8] = 0;
+	/* Not a pad. */
+	memset(page + PAGE_SIZE - place, 0xcc, 16);
+	assert_false(pad_tells_apart(page, clean));
+}
+
 static void check_rounds(const victim_work *work, int n, unsigned int flags, int rounds)
 {
 	struct victim v;
@@ -396,6 +420,7 @@ static void test_queued_signals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_pad_tells_apart),
 		cmocka_unit_test(test_registers),
 		cmocka_unit_test(test_sleep),
 		cmocka_unit_test(test_read_until_signal),

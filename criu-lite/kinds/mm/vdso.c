@@ -16,21 +16,31 @@
  * those of the kernel that restores. Another kernel's are refused, because a
  * thread may have been stopped inside, with return addresses of the old code.
  *
+ * Behind the code a dumper that was killed has left its pad (inject/pad.h). A
+ * signal handler that runs since then may return into it, so that a task which
+ * was dumped with one gets it back.
+ *
  * vsyscall is a page at a fixed address above user space, the same for all.
  */
 #include "kinds/mm/vdso.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "core/dump.h"
 #include "core/restore.h"
 #include "image/vma.h"
+#include "inject/pad.h"
 #include "kinds/mm/kinds.h"
 #include "kinds/mm/vma.h"
 #include "pages/pagemap.h"
+#include "sys/proc.h"
 #include "sys/proc_maps.h"
+#include "util/arena.h"
+#include "util/cleanup.h"
 #include "util/io.h"
 #include "util/log.h"
 #include "util/macro.h"
@@ -154,20 +164,33 @@ static int check_layout(const struct restore *r, const struct task *t, const Vma
 			 "dump was made on", t->pid, (unsigned long)entry->start, fault);
 }
 
-/* Compares one page of the image with one of ours. Returns 1: equal, 0: not; or -errno. */
-static int same_page(const struct page_map *map, uint64_t addr, const void *own)
+/* Reads one page of the image. Returns 1; 0: it is not there; or -errno. */
+static int read_page(const struct page_map *map, uint64_t addr, uint8_t page[PAGE_SIZE])
 {
 	const struct page_extent *ext = page_map_find(map, addr);
-	char page[PAGE_SIZE];
 	ssize_t n;
 
 	if (!ext || ext->start > addr || !page_extent_has_data(ext))
 		return 0;
-	n = pread_all(map->files[ext->file].fd, page, sizeof(page),
+	n = pread_all(map->files[ext->file].fd, page, PAGE_SIZE,
 		      ext->offset + (addr - ext->start));
-	if (n < 0)
-		return n;
-	return n == sizeof(page) && !memcmp(page, own, sizeof(page));
+	return n < 0 ? n : n == PAGE_SIZE;
+}
+
+/* Compares one page of the image with one of ours. Returns 1: it will do, 0: not; or -errno. */
+static int check_page(struct restore *r, struct task *t, uint64_t addr, const uint8_t *own,
+		      bool last)
+{
+	uint8_t page[PAGE_SIZE] __attribute__((aligned(8)));
+	int ret = read_page(t->restore->pages, addr, page);
+
+	if (ret <= 0 || !memcmp(page, own, sizeof(page)))
+		return ret;
+	if (!last || !pad_tells_apart(page, own))
+		return 0;
+	t->restore->vdso_tail = arena_new_array(r->arena, uint8_t, PAGE_SIZE);
+	memcpy(t->restore->vdso_tail, page, PAGE_SIZE);
+	return 1;
 }
 
 static int vdso_check(struct restore *r, struct task *t, const VmaEntry *entry)
@@ -179,8 +202,8 @@ static int vdso_check(struct restore *r, struct task *t, const VmaEntry *entry)
 		return ret;
 	vdso_layout_of_maps(r->own_maps, &own);
 	for (uint64_t at = 0; at < entry->end - entry->start; at += PAGE_SIZE) {
-		ret = same_page(t->restore->pages, entry->start + at,
-				(const void *)(own.vdso_start + at));
+		ret = check_page(r, t, entry->start + at, (const uint8_t *)(own.vdso_start + at),
+				 entry->start + at + PAGE_SIZE == entry->end);
 		if (ret < 0)
 			return log_errno(ret, "pages of pid %d: cannot read the vdso", t->pid);
 		if (!ret)
@@ -230,15 +253,36 @@ static uint64_t piece_target(const struct proc_vma *vma, const struct vdso_layou
 	return 0;
 }
 
+/* Our own vdso becomes the task's: its last page gets what was in the dumped one. */
+static int put_tail(const struct task *t, const struct vdso_layout *own)
+{
+	_cleanup_close_ int fd = -1;
+	ssize_t n;
+
+	if (!t->restore->vdso_tail)
+		return 0;
+	fd = proc_open(getpid(), O_RDWR, "mem");
+	if (fd < 0)
+		return log_errno(fd, "pid %d: cannot open its memory", t->pid);
+	n = pwrite(fd, t->restore->vdso_tail, PAGE_SIZE, own->vdso_end - PAGE_SIZE);
+	if (n != (ssize_t)PAGE_SIZE)
+		return log_errno(n < 0 ? -errno : -EIO, "pid %d: cannot write its vdso", t->pid);
+	return 0;
+}
+
 int vdso_plan(const struct restore *r, const struct task *t, struct restorer_args *args)
 {
 	const struct proc_maps *maps = r->own_maps;
 	struct restorer_vdso_piece *pieces;
 	struct vdso_layout dumped, own;
 	uint64_t park, total = 0, n = 0;
+	int ret;
 
 	vdso_layout_of_image(t->mm, &dumped);
 	vdso_layout_of_maps(maps, &own);
+	ret = put_tail(t, &own);
+	if (ret < 0)
+		return ret;
 	for (size_t i = 0; i < maps->n_vmas; i++) {
 		if (!piece_target(&maps->vmas[i], &dumped, &own))
 			continue;
