@@ -149,6 +149,19 @@ static int admit(struct dump *d)
 	return 0;
 }
 
+/* The pidfile comes first: when the inventory is there nothing may fail any more. */
+static int commit(struct dump *d)
+{
+	int r = pidfile_write(d->opts, d->opts->pid);
+
+	if (r < 0)
+		return r;
+	r = dump_images_commit(d);
+	if (r < 0)
+		pidfile_remove(d->opts);
+	return r;
+}
+
 static int dump_frozen(struct dump *d)
 {
 	int r = collect_facts(d);
@@ -179,7 +192,7 @@ static int dump_frozen(struct dump *d)
 	 */
 	if (d->opts->leave_running)
 		return 0;
-	return dump_images_commit(d);
+	return commit(d);
 }
 
 static enum collect_end end_of_tree(const struct options *opts)
@@ -204,7 +217,7 @@ static int dump_tree(struct dump *d)
 		return r;
 	if (thaw < 0)
 		return thaw;
-	return d->opts->leave_running ? dump_images_commit(d) : 0;
+	return d->opts->leave_running ? commit(d) : 0;
 }
 
 int dump_run(const struct options *opts, const struct kind_table *kinds)
@@ -235,10 +248,8 @@ int dump_run(const struct options *opts, const struct kind_table *kinds)
 	if (r < 0)
 		return r;
 	r = dump_tree(&d);
-	if (r >= 0)
-		r = stats_write_dump(&d);
-	if (r >= 0)
-		r = pidfile_write(opts, opts->pid);
+	if (r >= 0 && stats_write_dump(&d) < 0)
+		log_warn("no statistics of this dump");
 	if (r < 0)
 		log_error("Dumping FAILED.");
 	else

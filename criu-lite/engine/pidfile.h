@@ -7,5 +7,7 @@ struct options;
 
 /* Writes @pid to opts->pidfile, below the work directory. 0 or -errno, logged. */
 int pidfile_write(const struct options *opts, int pid);
+/* Takes back what pidfile_write() did. */
+void pidfile_remove(const struct options *opts);
 
 #endif

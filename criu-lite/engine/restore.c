@@ -260,7 +260,14 @@ static int drive(struct restore *r)
 	ret = pass_stage(r, RESTORE_STAGE_CREDS, threads);
 	if (ret < 0)
 		return ret;
-	return release(r);
+	/* While a failure can still leave nothing. */
+	ret = pidfile_write(r->opts, root->pid);
+	if (ret < 0)
+		return ret;
+	ret = release(r);
+	if (ret < 0)
+		pidfile_remove(r->opts);
+	return ret;
 }
 
 /*
@@ -353,11 +360,11 @@ int restore_run(const struct options *opts, const struct kind_table *kinds)
 		log_error("Restoring FAILED.");
 		return ret;
 	}
-	ret = stats_write_restore(&r);
-	if (ret >= 0)
-		ret = pidfile_write(opts, TAILQ_FIRST(&r.tasks)->pid);
+	/* The tree runs: what there is to tell about it must not make this a failure. */
+	if (stats_write_restore(&r) < 0)
+		log_warn("no statistics of this restore");
 	log_info("Restore finished successfully.");
-	if (ret >= 0 && !opts->detach)
+	if (!opts->detach)
 		wait_for_root(&r);
-	return ret;
+	return 0;
 }
