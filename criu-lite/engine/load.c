@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Reads the tree of an image directory.
+ * Reads an image directory and checks all of it.
  *
  * Messages live until the process ends: a restored task needs them until its
  * memory is replaced, and the coordinator until all tasks run.
@@ -10,10 +10,15 @@
 #include <errno.h>
 #include <signal.h>
 
+#include "core/file.h"
+#include "core/kind.h"
 #include "core/options.h"
 #include "core/restore.h"
+#include "engine/cow.h"
+#include "engine/memory-restore.h"
 #include "engine/older.h"
 #include "engine/plan.h"
+#include "engine/uncovered.h"
 #include "image/dir.h"
 #include "image/reader.h"
 #include "images/pstree.pb-c.h"
@@ -196,7 +201,8 @@ static int load_pstree(struct restore *r)
 	return ret;
 }
 
-int load_tree(struct restore *r)
+/* Inventory, pstree and, for each task, ids, core, mm and fs. */
+static int load_tree(struct restore *r)
 {
 	int ret = load_inventory(r);
 
@@ -209,4 +215,37 @@ int load_tree(struct restore *r)
 	if (ret < 0)
 		return ret;
 	return plan_births(&r->tasks, r->arena);
+}
+
+static int load_state(struct restore *r, struct task *t)
+{
+	for (const struct task_kind *const *k = r->kinds->tasks; *k; k++) {
+		int ret = (*k)->check ? (*k)->check(r, t) : 0;
+
+		if (ret < 0)
+			return ret;
+	}
+	return memory_restore_load(r, t);
+}
+
+int load_images(struct restore *r)
+{
+	struct task *t;
+	int ret;
+
+	ret = load_tree(r);
+	if (ret < 0)
+		return ret;
+	ret = uncovered_check(r);
+	if (ret < 0)
+		return ret;
+	ret = restore_files_load(r);
+	if (ret < 0)
+		return ret;
+	TAILQ_FOREACH(t, &r->tasks, link) {
+		ret = task_is_live(t) ? load_state(r, t) : 0;
+		if (ret < 0)
+			return ret;
+	}
+	return cow_init(r);
 }

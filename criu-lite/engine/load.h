@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Reads what an image directory says of the tree into a restore. */
+/* Reads an image directory into a restore, and checks all of it. */
 #ifndef CRIU_LITE_ENGINE_LOAD_H
 #define CRIU_LITE_ENGINE_LOAD_H
 
 struct restore;
 
 /*
- * Reads inventory, pstree and, for each task, ids, core, mm and fs. Files and
- * memory come later (core/restore.h, engine/memory-restore.h).
+ * Reads and checks everything that a task is made from: the tree, its files,
+ * its state and where its memory is. Nothing runs, nothing is made; messages
+ * and descriptors of page images stay with @r.
  * Returns 0 or -errno, logged with file and entry.
  */
-int load_tree(struct restore *r);
+int load_images(struct restore *r);
 
 #endif

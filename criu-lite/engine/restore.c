@@ -27,7 +27,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/file.h"
 #include "core/options.h"
 #include "core/restore.h"
 #include "engine/clocks.h"
@@ -36,48 +35,16 @@
 #include "engine/interrupt.h"
 #include "engine/lazy.h"
 #include "engine/load.h"
-#include "engine/memory-restore.h"
 #include "engine/pidfile.h"
 #include "engine/restore-task.h"
 #include "engine/stats.h"
 #include "engine/sync.h"
-#include "engine/uncovered.h"
 #include "image/dir.h"
 #include "inject/release.h"
 #include "sys/features.h"
 #include "sys/syscall.h"
 #include "util/arena.h"
 #include "util/log.h"
-
-/* Everything that a task is made from is read and agreed to here. */
-static int check_images(struct restore *r)
-{
-	struct task *t;
-	int ret;
-
-	ret = load_tree(r);
-	if (ret < 0)
-		return ret;
-	ret = uncovered_check(r);
-	if (ret < 0)
-		return ret;
-	ret = restore_files_load(r);
-	if (ret < 0)
-		return ret;
-	TAILQ_FOREACH(t, &r->tasks, link) {
-		if (!task_is_live(t))
-			continue;
-		for (const struct task_kind *const *k = r->kinds->tasks; *k; k++) {
-			ret = (*k)->check ? (*k)->check(r, t) : 0;
-			if (ret < 0)
-				return ret;
-		}
-		ret = memory_restore_load(r, t);
-		if (ret < 0)
-			return ret;
-	}
-	return cow_init(r);
-}
 
 /* From here on the numbers below service_base belong to the tasks. */
 static int move_own_descriptors(struct restore *r)
@@ -301,7 +268,7 @@ static int restore_tree(struct restore *r)
 {
 	int ret;
 
-	ret = check_images(r);
+	ret = load_images(r);
 	if (ret < 0)
 		return ret;
 	ret = fdtable_choose_base(r);

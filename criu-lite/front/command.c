@@ -14,6 +14,7 @@
 #include "engine/dump.h"
 #include "engine/lazy.h"
 #include "engine/restore.h"
+#include "engine/verify.h"
 #include "image/json.h"
 #include "kinds/table.h"
 #include "util/log.h"
@@ -54,6 +55,11 @@ static int run_show(const struct options *opts)
 	return 0;
 }
 
+static int run_verify(const struct options *opts)
+{
+	return verify_run(opts, &kind_table);
+}
+
 const struct command command_table[] = {
 	{ "check", COMMAND_CHECK, "", "say what this kernel offers", run_check },
 	{ "dump", COMMAND_DUMP, "-t PID", "save a process tree to image files", run_dump },
@@ -61,6 +67,7 @@ const struct command command_table[] = {
 	  run_lazy_pages },
 	{ "restore", COMMAND_RESTORE, "", "bring a saved process tree back", run_restore },
 	{ "show", COMMAND_SHOW, "FILE|DIR ...", "print images as JSON", run_show },
+	{ "verify", COMMAND_VERIFY, "", "check all images, as a restore does first", run_verify },
 	{}
 };
 

@@ -12,7 +12,8 @@ enum command_id {
 	COMMAND_LAZY_PAGES = 1 << 2,
 	COMMAND_RESTORE = 1 << 3,
 	COMMAND_SHOW = 1 << 4,
-	COMMAND_ALL = (1 << 5) - 1,
+	COMMAND_VERIFY = 1 << 5,
+	COMMAND_ALL = (1 << 6) - 1,
 };
 
 struct command {

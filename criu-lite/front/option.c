@@ -20,6 +20,7 @@
 #define DUMP COMMAND_DUMP
 #define RESTORE COMMAND_RESTORE
 #define LAZY COMMAND_LAZY_PAGES
+#define VERIFY COMMAND_VERIFY
 
 const struct option_row option_table[] = {
 	{ "action-script", 0, OPTION_REFUSED, COMMAND_ALL, "FILE", NULL, 0 },
@@ -66,7 +67,7 @@ const struct option_row option_table[] = {
 	  "do not wait for the restored tree", FIELD(detach) },
 	{ "restore-sibling", 'S', OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },
 	{ "root", 'r', OPTION_REFUSED, COMMAND_ALL, "PATH", NULL, 0 },
-	{ "shell-job", 'j', OPTION_BOOL, DUMP | RESTORE, NULL,
+	{ "shell-job", 'j', OPTION_BOOL, DUMP | RESTORE | VERIFY, NULL,
 	  "the tree belongs to a shell: its session and terminal come from outside",
 	  FIELD(shell_job) },
 	{ "skip-in-flight", 0, OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },
