@@ -19,6 +19,7 @@
 #include "core/task.h"
 #include "images/inventory.pb-c.h"
 #include "images/seccomp.pb-c.h"
+#include "images/timens.pb-c.h"
 
 struct arena;
 struct cow;
@@ -96,6 +97,7 @@ struct restore {
 	struct arena *arena;
 	struct image_dir *images;
 	InventoryEntry *inventory;
+	TimensEntry *clocks;		/* of the tree; NULL: not saved */
 	struct task_list tasks;		/* parents first; helpers too */
 	struct file *files;		/* ascending by (id, type) */
 	size_t n_files;

@@ -106,15 +106,12 @@ int clocks_dump(struct dump *d)
 				  &entry.base);
 }
 
-int clocks_restore(struct restore *r)
+int clocks_load(struct restore *r)
 {
 	const struct task *root = TAILQ_FIRST(&r->tasks);
-	uint32_t key = timens_key(root->ids, r->inventory->root_ids);
-	struct timens_offsets offsets, ours;
-	TimensEntry *entry;
-	int ret;
+	uint32_t key = root->ids ? timens_key(root->ids, r->inventory->root_ids) : 0;
+	int ret = image_read_single(r->images, IMAGE_TIMENS, key, (void *)&r->clocks);
 
-	ret = image_read_single(r->images, IMAGE_TIMENS, key, (void *)&entry);
 	if (ret == -ENOENT && !key) {
 		log_warn("timens-0.img is missing: the clocks of the tree will jump");
 		return 0;
@@ -124,12 +121,22 @@ int clocks_restore(struct restore *r)
 	if (!r->features->timens)
 		return log_errno(-ENOTSUP, "this kernel has no time namespaces: the clocks of the "
 				 "tree can't go on");
-	if (!clock_valid(entry->monotonic) || !clock_valid(entry->boottime))
+	if (!clock_valid(r->clocks->monotonic) || !clock_valid(r->clocks->boottime))
 		return log_errno(-EINVAL, "timens-%u.img: a clock is out of range", key);
+	return 0;
+}
+
+int clocks_restore(struct restore *r)
+{
+	struct timens_offsets offsets, ours;
+	int ret;
+
+	if (!r->clocks)
+		return 0;
 	ret = own_offsets(&ours);
 	if (ret < 0)
 		return log_errno(ret, "cannot read the offsets of our time namespace");
-	offsets.monotonic = clock_offset(CLOCK_MONOTONIC, &ours.monotonic, entry->monotonic);
-	offsets.boottime = clock_offset(CLOCK_BOOTTIME, &ours.boottime, entry->boottime);
+	offsets.monotonic = clock_offset(CLOCK_MONOTONIC, &ours.monotonic, r->clocks->monotonic);
+	offsets.boottime = clock_offset(CLOCK_BOOTTIME, &ours.boottime, r->clocks->boottime);
 	return timens_make(&offsets);
 }

@@ -13,6 +13,8 @@ struct restore;
 
 /* Writes the clocks as the root task sees them now. Returns 0 or -errno, logged. */
 int clocks_dump(struct dump *d);
+/* Reads and checks them, when the tree is loaded. Returns 0 or -errno, logged. */
+int clocks_load(struct restore *r);
 /*
  * Makes the time namespace for the children that we have from now on.
  * Returns 0 or -errno, logged.

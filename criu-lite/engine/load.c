@@ -14,6 +14,7 @@
 #include "core/kind.h"
 #include "core/options.h"
 #include "core/restore.h"
+#include "engine/clocks.h"
 #include "engine/cow.h"
 #include "engine/memory-restore.h"
 #include "engine/older.h"
@@ -234,6 +235,9 @@ int load_images(struct restore *r)
 	int ret;
 
 	ret = load_tree(r);
+	if (ret < 0)
+		return ret;
+	ret = clocks_load(r);
 	if (ret < 0)
 		return ret;
 	ret = uncovered_check(r);
