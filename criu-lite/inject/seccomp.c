@@ -31,6 +31,7 @@
 #include <asm/unistd.h>
 #include <errno.h>
 #include <linux/filter.h>
+#include <linux/mempolicy.h>
 #include <linux/prctl.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -40,6 +41,7 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 
+#include "inject/abi/mempolicy.h"
 #include "inject/abi/parasite.h"
 #include "inject/arch.h"
 #include "inject/stop.h"
@@ -81,6 +83,8 @@ static const struct {
 	{ PRCTL_TO(PR_GET_TID_ADDRESS), 0 },
 	{ PRCTL_TO(PR_GET_PDEATHSIG), 0 },
 	{ PRCTL_TO(PR_GET_TSC), 0 },
+	{ { "get_mempolicy", __NR_get_mempolicy, ARG(2) | ARG(3) | ARG(4),
+	    { 0, 0, MEMPOLICY_NODES_MAX, 0, 0 } }, 0 },
 	{ { "prctl(PR_GET_SECUREBITS)", __NR_prctl, ALL_ARGS, { PR_GET_SECUREBITS } }, 0 },
 
 	{ { "munmap", __NR_munmap, 0, { 0 } }, FOR_HOST | WAY_BACK },
@@ -101,6 +105,8 @@ static const struct {
 	{ { "recvmsg", __NR_recvmsg, ARG(2), { 0, 0, MSG_CMSG_CLOEXEC } }, FOR_HOST },
 	{ { "close", __NR_close, 0, { 0 } }, FOR_HOST },
 	{ { "vmsplice", __NR_vmsplice, ARG(3), { 0, 0, 0, 0 } }, FOR_HOST },
+	{ { "get_mempolicy(MPOL_F_ADDR)", __NR_get_mempolicy, ARG(2) | ARG(4),
+	    { 0, 0, MEMPOLICY_NODES_MAX, 0, MPOL_F_ADDR } }, FOR_HOST },
 	{ { "brk", __NR_brk, ARG(0), { 0 } }, FOR_HOST },
 	PRCTL_HOST("prctl(PR_GET_DUMPABLE)", PR_GET_DUMPABLE),
 	PRCTL_HOST("prctl(PR_GET_THP_DISABLE)", PR_GET_THP_DISABLE),
