@@ -10,11 +10,12 @@
  *
  * A leader can end (pthread_exit() of the main thread) while other threads run on. It
  * is a zombie that nobody can wait for yet: it keeps its id, name, credentials and
- * mask, which /proc tells, and the code that it ended with. What it asked to get at its parent's death nobody can find out; it is lost.
+ * mask, which /proc tells, and the code that it ended with. What it asked to get at its
+ * parent's death nobody can find out; it is lost.
  *
- * Refused at dump: personality bits that this format's readers don't know; a
- * zombie that dumped core, because only a second core dump could give it the
- * same status again.
+ * Refused at dump: personality bits that this format's readers don't know, or that not
+ * all threads have; a zombie that dumped core, because only a second core dump could
+ * give it the same status again.
  *
  * The PF_* flags are there for people to read; they are not restored.
  */
@@ -232,10 +233,35 @@ static int state_dump_task(struct dump *d, struct task *t)
 	return dump_live(t, tc);
 }
 
+/* The image has one for all threads. */
+static int check_personality(const struct task *t, const struct thread *th)
+{
+	int64_t value;
+	int r;
+
+	if (th == task_runner(t))
+		return 0;
+	r = read_number(th->tid, "personality", 16, &value);
+	if (r < 0)
+		return log_errno(r, "pid %d: cannot read the personality of thread %d", t->pid,
+				 th->tid);
+	if (value != task_core(t)->tc->personality)
+		return log_errno(-ENOTSUP, "pid %d: thread %d: has a personality of its own, %#lx "
+				 "and not %#x: not covered; set it before the thread is made",
+				 t->pid, th->tid, (unsigned long)value,
+				 task_core(t)->tc->personality);
+	return 0;
+}
+
 static int state_dump_thread(struct dump *d, struct task *t, struct thread *th)
 {
+	int r;
+
 	if (!thread_runs(t, th))
 		return 0;
+	r = check_personality(t, th);
+	if (r < 0)
+		return r;
 	th->dump->facts = arena_new_object(d->arena, struct thread_facts);
 	return parasite_thread_facts(t->dump->parasite, th->dump->tracee, th->dump->facts);
 }
