@@ -73,9 +73,11 @@ static const uint16_t plain_eintr_table[] = {
 	__NR_epoll_pwait, __NR_epoll_pwait2, __NR_epoll_wait,
 	__NR_io_getevents, __NR_io_uring_enter,
 	__NR_read, __NR_readv,
-	__NR_recvfrom, __NR_recvmsg,
+	__NR_recvfrom, __NR_recvmmsg, __NR_recvmsg,
 	__NR_rt_sigtimedwait,
 	__NR_semop, __NR_semtimedop,
+	__NR_sendmmsg, __NR_sendmsg, __NR_sendto,
+	__NR_write, __NR_writev,
 };
 
 static uint64_t offset_of(const unsigned char *label)
