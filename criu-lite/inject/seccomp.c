@@ -70,7 +70,8 @@ enum {
 
 /*
  * All calls of the pad (arch/x86_64/pad-code.S), of the parasite (pie/parasite*.c)
- * and in a thread that is asked (parasite-thread.c).
+ * and in a thread that is asked (parasite-thread.c). test/lint/calls looks for those
+ * that are not here.
  */
 static const struct {
 	struct seccomp_call call;
