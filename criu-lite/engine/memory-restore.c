@@ -279,7 +279,8 @@ uint64_t memory_restore_room(const struct restore *r, const struct task *t)
 	}
 	return extras + max_segments(r, t) * sizeof(struct restorer_vma) +
 	       (cow_pieces(r)->n + 1 + count_guards(t)) * sizeof(struct restorer_range) +
-	       max_reads(r, t) * sizeof(struct restorer_read) + vdso_room(r) + ALLOC_SLACK;
+	       max_reads(r, t) * sizeof(struct restorer_read) + vdso_room(r) +
+	       memfd_seals_room(r) + ALLOC_SLACK;
 }
 
 int memory_restore_find_area(const struct restore *r, const struct task *t, uint64_t size,
@@ -572,6 +573,8 @@ int memory_restore_plan(struct restore *r, struct task *t, struct restorer_args 
 		ret = plan_all_reads(r, t, args);
 	if (ret >= 0)
 		ret = vdso_plan(r, t, args);
+	if (ret >= 0)
+		ret = memfd_seals_plan(r, t, args);
 	if (ret < 0 || !r->opts->lazy_pages)
 		return ret;
 	ret = hand_off(r, t, ranges, n_ranges);

@@ -56,6 +56,7 @@ static const char *const step_names[RESTORER_STEP_COUNT] = {
 	[RESTORER_STEP_TIMER] = "make timer",
 	[RESTORER_STEP_RLIMIT] = "set resource limit",
 	[RESTORER_STEP_CREDS] = "set credentials",
+	[RESTORER_STEP_MEMFD_SEAL] = "seal the memfd of service descriptor",
 	[RESTORER_STEP_CLOSE] = "close service descriptors",
 	[RESTORER_STEP_PERSONALITY] = "set the personality",
 	[RESTORER_STEP_PRCTL] = "set the attribute of prctl option",

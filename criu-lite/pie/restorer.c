@@ -26,6 +26,7 @@
 #include "pie/restorer.h"
 
 #include <errno.h>
+#include <linux/fcntl.h>
 #include <linux/futex.h>
 #include <linux/prctl.h>
 #include <linux/time_types.h>
@@ -152,8 +153,20 @@ static void set_rlimits(struct restorer_args *args)
 			      pie_call(prlimit64, 0, i, args->rlimits[i], 0), i);
 }
 
+/* All tasks have mapped their memory. */
+static void seal_memfds(struct restorer_args *args)
+{
+	for (uint64_t i = 0; i < args->mm.n_seals; i++) {
+		const struct restorer_seal *s = &args->mm.seals[i];
+
+		restorer_must(args, RESTORER_STEP_MEMFD_SEAL,
+			      pie_call(fcntl, s->fd, F_ADD_SEALS, s->seals), s->fd);
+	}
+}
+
 static void process_state(struct restorer_args *args)
 {
+	seal_memfds(args);
 	set_prctl(args, PR_SET_CHILD_SUBREAPER, args->child_subreaper);
 	if (args->mdwe)
 		set_prctl(args, PRCTL_SET_MDWE, args->mdwe);

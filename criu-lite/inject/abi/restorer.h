@@ -84,6 +84,7 @@ enum restorer_step {
 	RESTORER_STEP_TIMER,		/* arg: timer id */
 	RESTORER_STEP_RLIMIT,		/* arg: resource */
 	RESTORER_STEP_CREDS,
+	RESTORER_STEP_MEMFD_SEAL,	/* arg: descriptor */
 	RESTORER_STEP_CLOSE,
 	RESTORER_STEP_PERSONALITY,
 	RESTORER_STEP_PRCTL,		/* arg: PR_* */
@@ -133,6 +134,12 @@ struct restorer_range {
 	uint64_t start, len;
 };
 
+/* Seals of a memfd that has to be mapped, by all tasks, before it is sealed. */
+struct restorer_seal {
+	int32_t fd;
+	uint32_t seals;
+};
+
 struct restorer_mm {
 	struct restorer_vma *vmas;	/* ascending, disjoint */
 	uint64_t n_vmas;
@@ -143,6 +150,8 @@ struct restorer_mm {
 	uint64_t n_guards;
 	struct restorer_range *keep;	/* not unmapped: the area and what is there; ascending */
 	uint64_t n_keep;
+	struct restorer_seal *seals;	/* of the root task only */
+	uint64_t n_seals;
 	struct restorer_vdso_piece *vdso;
 	uint64_t n_vdso;
 	uint64_t task_size;		/* end of user address space */

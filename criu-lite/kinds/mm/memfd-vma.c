@@ -49,10 +49,17 @@ static bool shared_probe(const struct proc_vma *vma)
 	return vma->shared && is_memory_file(vma);
 }
 
+/* Notes how the mapping stands to F_SEAL_FUTURE_WRITE; false: others stand otherwise. */
+static bool note_seal(struct memfd_inode *inode, bool before)
+{
+	*(before ? &inode->before_seal : &inode->after_seal) = true;
+	return !inode->before_seal || !inode->after_seal;
+}
+
 static int memfd_vma_dump(struct dump *d, struct task *t, const struct proc_vma *vma,
 			  VmaEntry *entry)
 {
-	const struct memfd_inode *inode;
+	struct memfd_inode *inode;
 	int ret = vma_file_dump(d, t, vma, entry);
 
 	if (ret < 0)
@@ -60,10 +67,14 @@ static int memfd_vma_dump(struct dump *d, struct task *t, const struct proc_vma 
 	entry->status = VMA_REGULAR | VMA_MEMFD |
 			(vma->shared ? VMA_FILE_SHARED : VMA_FILE_PRIVATE);
 	inode = memfd_inode_by_ino(d, vma->ino);
-	if (inode && inode->entry->seals & F_SEAL_FUTURE_WRITE && vma->shared &&
-	    vma_has_flag(vma, VMA_FLAG_MW))
-		return vma_refuse(t, vma, "a memfd sealed with F_SEAL_FUTURE_WRITE while this "
-				  "mapping may write to it is not covered");
+	if (!inode || !(inode->entry->seals & F_SEAL_FUTURE_WRITE) || !vma->shared ||
+	    entry->fdflags != O_RDWR)
+		return 0;
+	entry->has_before_seal = entry->before_seal = vma_has_flag(vma, VMA_FLAG_MW);
+	if (!note_seal(inode, entry->before_seal))
+		return vma_refuse(t, vma, "a memfd that was mapped before and after it was sealed "
+				  "with F_SEAL_FUTURE_WRITE, each time from a descriptor that may "
+				  "write, is not covered");
 	return 0;
 }
 
@@ -103,10 +114,13 @@ static int memfd_vma_check(struct restore *r, struct task *t, const VmaEntry *en
 	if (!inode)
 		return log_errno(-EINVAL, "mm-%d: VMA %#lx: memfd %lu has no inode", t->pid,
 				 (unsigned long)entry->start, (unsigned long)entry->shmid);
+	/* An image of CRIU's says only what the mapping may do now. */
 	if (type == MAP_SHARED && inode->entry->seals & F_SEAL_FUTURE_WRITE &&
-	    vma_file_mode(entry) == O_RDWR)
-		return log_errno(-ENOTSUP, "mm-%d: VMA %#lx: its memfd is sealed with "
-				 "F_SEAL_FUTURE_WRITE: not covered", t->pid,
+	    vma_file_mode(entry) == O_RDWR &&
+	    !note_seal(inode, entry->has_before_seal ? entry->before_seal :
+					!!(entry->prot & PROT_WRITE)))
+		return log_errno(-ENOTSUP, "mm-%d: VMA %#lx: its memfd was sealed with "
+				 "F_SEAL_FUTURE_WRITE between mappings: not covered", t->pid,
 				 (unsigned long)entry->start);
 	return note_mapping(inode, entry);
 }

@@ -12,8 +12,10 @@
  * showed before.
  *
  * Seals come last: after the content, and before any restored mapping. That is
- * right for all but F_SEAL_FUTURE_WRITE, which leaves older mappings writable;
- * where there is such a mapping it is refused. Refused too: a memfd that a
+ * right for all but F_SEAL_FUTURE_WRITE, which leaves older mappings writable:
+ * where there is such a mapping, the root task seals when all tasks have theirs.
+ * Younger mappings came from the same writable descriptors, and yet are not to
+ * become writable: both of one memfd are refused. Refused too: a memfd that a
  * program has named "/dev/zero".
  *
  * Both may consist of huge pages. What a shared mapping with MAP_HUGETLB makes
@@ -41,9 +43,11 @@
 #include "core/file.h"
 #include "core/options.h"
 #include "core/restore.h"
+#include "core/task.h"
 #include "image/reader.h"
 #include "image/vma.h"
 #include "image/writer.h"
+#include "inject/abi/restorer.h"
 #include "kinds/mm/kinds.h"
 #include "pages/armable.h"
 #include "pages/handoff.h"
@@ -182,9 +186,9 @@ static int dump_inode(struct dump *d, const struct fd_info *info, struct memfd_i
 	return 0;
 }
 
-const struct memfd_inode *memfd_inode_by_ino(const struct dump *d, uint64_t ino)
+struct memfd_inode *memfd_inode_by_ino(const struct dump *d, uint64_t ino)
 {
-	for (const struct memfd_inode *i = d->memfds; i; i = i->next)
+	for (struct memfd_inode *i = d->memfds; i; i = i->next)
 		if (i->ino == ino)
 			return i;
 	return NULL;
@@ -507,12 +511,38 @@ static int finish_inode(const struct memfd_inode *inode)
 	seals = fcntl(inode->fd, F_GET_SEALS);
 	if (seals < 0)
 		return log_errno(-errno, "memfd %s: cannot read its seals", e->name);
-	if ((uint32_t)seals == e->seals)
+	if ((uint32_t)seals == e->seals || inode->before_seal)
 		return 0;
 	if (fcntl(inode->fd, F_ADD_SEALS, e->seals) < 0 ||
 	    (uint32_t)fcntl(inode->fd, F_GET_SEALS) != e->seals)
 		return log_errno(-errno ?: -EINVAL, "memfd %s: cannot seal it with %#x", e->name,
 				 e->seals);
+	return 0;
+}
+
+uint64_t memfd_seals_room(const struct restore *r)
+{
+	uint64_t room = 0;
+
+	for (const struct memfd_inode *i = r->memfds; i; i = i->next)
+		if (i->before_seal)
+			room += sizeof(struct restorer_seal);
+	return room;
+}
+
+int memfd_seals_plan(const struct restore *r, const struct task *t, struct restorer_args *args)
+{
+	uint64_t room = memfd_seals_room(r);
+
+	if (t->parent || !room)
+		return 0;
+	args->mm.seals = restorer_alloc(args, room);
+	if (!args->mm.seals)
+		return -ENOMEM;
+	for (const struct memfd_inode *i = r->memfds; i; i = i->next)
+		if (i->before_seal)
+			args->mm.seals[args->mm.n_seals++] =
+				(struct restorer_seal){ i->fd, i->entry->seals };
 	return 0;
 }
 

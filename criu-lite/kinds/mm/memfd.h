@@ -20,6 +20,8 @@ struct page_extent;
 struct page_map;
 struct page_sink;
 struct restore;
+struct restorer_args;
+struct task;
 
 /* The name in memfd.img of what mmap(MAP_SHARED | MAP_ANONYMOUS) makes. */
 #define MEMFD_DEV_ZERO "/dev/zero"
@@ -46,6 +48,7 @@ struct memfd_inode {
 	bool segment;			/* known from mappings only (VMA_ANON_SHARED) */
 	bool noreserve;
 	bool eager;			/* some mapping can't wait for its pages */
+	bool before_seal, after_seal;	/* F_SEAL_FUTURE_WRITE: mappings older, younger than it */
 	bool lazy;			/* the server fills what is mapped; decided at open */
 	struct page_map *pages;		/* NULL: size 0 */
 	struct memfd_range *armable;	/* what mappings that can wait show of it */
@@ -53,7 +56,7 @@ struct memfd_inode {
 };
 
 /* Dump: the inode behind a mapping that memfd_kind has dumped. */
-const struct memfd_inode *memfd_inode_by_ino(const struct dump *d, uint64_t ino);
+struct memfd_inode *memfd_inode_by_ino(const struct dump *d, uint64_t ino);
 
 /* Restore: the inode behind a mapping, or NULL. */
 struct memfd_inode *memfd_inode_of_vma(const struct restore *r, const VmaEntry *entry);
@@ -68,6 +71,11 @@ int memfd_inode_open(struct restore *r, struct memfd_inode *inode);
  * the segment that its pages come from. Valid when all files are open.
  */
 bool memfd_vma_is_lazy(const struct restore *r, const VmaEntry *entry, uint64_t *shmid);
+
+/* Seals that wait until all is mapped: how many bytes of restorer_alloc() they take. */
+uint64_t memfd_seals_room(const struct restore *r);
+/* Hands them to the restorer of the root task. 0 or -ENOMEM, logged. */
+int memfd_seals_plan(const struct restore *r, const struct task *t, struct restorer_args *args);
 
 /* Content (kinds/mm/memfd-pages.c). All return 0 or -errno, logged. */
 
