@@ -21,6 +21,7 @@
 #include "core/dump.h"
 #include "core/kind.h"
 #include "core/restore.h"
+#include "image/vma.h"
 #include "inject/abi/restorer.h"
 #include "inject/session.h"
 #include "kinds/task/kinds.h"
@@ -31,6 +32,7 @@
 #include "util/io.h"
 #include "util/log.h"
 #include "util/macro.h"
+#include "util/scan.h"
 
 /* Addresses end here at the latest: 57 bits, the upper half is the kernel's. */
 #define USER_SPACE_END (1ULL << 56)
@@ -38,6 +40,8 @@
 /* mm_entry.dumpable: core dumps are readable by root only. */
 #define SUID_DUMP_ROOT 2
 #define SYSCTL_MAX 16
+/* Mappings that a restore has for the time being, beside all that the task has. */
+#define SPARE_VMAS 16
 
 /* PR_MDWE_REFUSE_EXEC_GAIN, and PR_MDWE_NO_INHERIT, which is nothing without it. */
 #define MDWE_REFUSE 1
@@ -98,6 +102,31 @@ static int check_layout(int pid, const MmEntry *mm, int err)
 	if (r >= 0)
 		r = check_order(pid, "environment", mm->mm_env_start, mm->mm_env_end, err);
 	return r;
+}
+
+/* The kernel counts mappings, and a restore needs some of its own. */
+static int check_vma_count(int pid, uint64_t n)
+{
+	_cleanup_free_ char *text = NULL;
+	const char *p;
+	uint64_t max;
+	int r = read_file(AT_FDCWD, "/proc/sys/vm/max_map_count", SYSCTL_MAX, &text, NULL);
+
+	if (r < 0)
+		return log_errno(r, "cannot read vm.max_map_count");
+	p = text;
+	if (!scan_u64(&p, 10, &max))
+		return log_errno(-EINVAL, "vm.max_map_count is \"%s\"", text);
+	if (n + SPARE_VMAS <= max)
+		return 0;
+	return log_errno(-ENOTSUP, "pid %d: it has %lu mappings, and a restore needs %d more than "
+			 "that: raise vm.max_map_count, which is %lu", pid, (unsigned long)n,
+			 SPARE_VMAS, (unsigned long)max);
+}
+
+static int mm_layout_admit(struct dump *d, struct task *t)
+{
+	return check_vma_count(t->pid, t->dump->n_vmas);
 }
 
 static int dump_auxv(struct dump *d, struct task *t)
@@ -211,8 +240,15 @@ static int check_dumpable(const struct task *t, const MmEntry *mm)
 static int mm_layout_check(struct restore *r, struct task *t)
 {
 	const MmEntry *mm = t->mm;
+	uint64_t n = 0;
 	int ret;
 
+	/* Guard regions are entries, but no mappings. */
+	for (size_t i = 0; i < mm->n_vmas; i++)
+		n += mm->vmas[i]->status != VMA_GUARD;
+	ret = check_vma_count(t->pid, n);
+	if (ret < 0)
+		return ret;
 	if (mm->n_aios)
 		return log_errno(-ENOTSUP, "mm-%d: native AIO is not covered", t->pid);
 	if (mm->n_mm_saved_auxv > PROC_AUXV_MAX || !auxv_length(mm))
@@ -252,6 +288,7 @@ static int mm_layout_plan(struct restore *r, struct task *t, struct restorer_arg
 const struct task_kind task_mm_layout_kind = {
 	.name = "memory layout",
 	.test = "task/mm-layout",
+	.admit = mm_layout_admit,
 	.dump_task = mm_layout_dump_task,
 	.check = mm_layout_check,
 	.plan = mm_layout_plan,

@@ -56,6 +56,18 @@ bool mapping_has(const void *addr, const char *flag)
 	return strstr(m.flags, word);
 }
 
+int mappings_count(void)
+{
+	FILE *file = fopen("/proc/self/maps", "r");
+	int n = 0, c;
+
+	CHECK(file, "cannot open maps");
+	while ((c = getc(file)) != EOF)
+		n += c == '\n';
+	fclose(file);
+	return n;
+}
+
 unsigned long status_number(const char *name)
 {
 	FILE *file = fopen("/proc/self/status", "r");

@@ -21,6 +21,9 @@ void mapping_get(const void *addr, struct mapping *mapping);
 /* Whether the mapping at an address has a flag: "lo". */
 bool mapping_has(const void *addr, const char *flag);
 
+/* How many mappings there are. */
+int mappings_count(void);
+
 /* A number from /proc/self/status: "VmLck" is in KiB. */
 unsigned long status_number(const char *name);
 /* A number from a file such as /proc/sys/vm/nr_hugepages; the test fails without. */

@@ -3,7 +3,6 @@
  * As many mappings as a task may have (vm.max_map_count), but for the few that who
  * dumps and who restores need: some with content, all told from their neighbours.
  */
-#include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -12,7 +11,7 @@
 #include "lib/zdtm.h"
 
 /* For the program's own mappings and those that come and go. */
-#define SPARE 100
+#define SPARE 20
 #define WANTED 65530
 #define EVERY 16
 
@@ -27,23 +26,11 @@ static const char *unsupported(void)
 		       "vm.max_map_count is not the default: this would take too long" : NULL;
 }
 
-static int count_mappings(void)
-{
-	FILE *file = fopen("/proc/self/maps", "r");
-	int n = 0, c;
-
-	CHECK(file, "cannot open maps");
-	while ((c = getc(file)) != EOF)
-		n += c == '\n';
-	fclose(file);
-	return n;
-}
-
 static void setup(void *arg)
 {
 	struct state *s = arg;
 
-	s->n = file_number("/proc/sys/vm/max_map_count") - count_mappings() - SPARE;
+	s->n = file_number("/proc/sys/vm/max_map_count") - mappings_count() - SPARE;
 	s->map = map_anon(s->n * PAGE, MAP_PRIVATE);
 	for (int i = 0; i < s->n; i++) {
 		if (i % EVERY < 2)
@@ -65,7 +52,7 @@ static void check(void *arg)
 {
 	struct state *s = arg;
 
-	CHECK(count_mappings() >= s->n, "%d mappings instead of %d", count_mappings(), s->n);
+	CHECK(mappings_count() >= s->n, "%d mappings instead of %d", mappings_count(), s->n);
 	for (int i = 0; i < s->n; i++) {
 		if (i % EVERY < 2)
 			pages_check(s->map + i * PAGE, PAGE, i);
