@@ -76,6 +76,7 @@ static int push_part(struct cow_pieces *pieces, const struct cow_piece *of, uint
 	part->start = start;
 	part->end = end;
 	part->at = of->at + (start - of->start);
+	part->locked = false;
 	return 0;
 }
 
@@ -111,16 +112,12 @@ int cow_inherit(const struct cow_pieces *from, const struct cow_area *areas, siz
 	return 0;
 }
 
-int cow_pieces_insert(struct cow_pieces *pieces, const struct cow_piece *piece)
+int cow_pieces_add(struct cow_pieces *pieces, const struct cow_piece *piece)
 {
 	struct cow_piece *slot = array_push(&pieces->list, &pieces->n, &pieces->cap);
 
 	if (!slot)
 		return -ENOMEM;
-	while (slot > pieces->list && slot[-1].start > piece->start) {
-		*slot = slot[-1];
-		slot--;
-	}
 	*slot = *piece;
 	return 0;
 }

@@ -34,6 +34,7 @@ struct cow_piece {
 	uint64_t start, end;		/* where it belongs */
 	uint64_t at;			/* where it is; start: it is in place */
 	struct cow_key key;
+	bool locked;			/* by this task: no child inherits that */
 };
 
 struct cow_pieces {
@@ -81,8 +82,8 @@ void cow_want(struct cow_area *areas, size_t n, const struct page_map *pages,
 int cow_inherit(const struct cow_pieces *from, const struct cow_area *areas, size_t n,
 		struct cow_pieces *kept, struct cow_pieces *dropped);
 
-/* Adds a piece where it belongs in the order. Returns 0 or -ENOMEM. */
-int cow_pieces_insert(struct cow_pieces *pieces, const struct cow_piece *piece);
+/* Adds a piece above all others. Returns 0 or -ENOMEM. */
+int cow_pieces_add(struct cow_pieces *pieces, const struct cow_piece *piece);
 void cow_pieces_fini(struct cow_pieces *pieces);
 
 /*

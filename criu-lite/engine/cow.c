@@ -23,8 +23,9 @@
  * whole page tables can be moved; the kernel goes on counting it from where it
  * was made, and so does not join it with what is later mapped next to it.
  *
- * Advice, locks and protection come in the restorer, when all tasks exist.
- * Locking a writable mapping makes the kernel copy what was shared.
+ * Advice and protection come in the restorer, when all tasks exist, and so do
+ * locks, but for those of writable mappings: locking one makes the kernel copy
+ * what it shares, and so comes when nothing of it is shared with children yet.
  */
 #include "engine/cow.h"
 
@@ -291,68 +292,95 @@ static bool map_at(const struct restorer_vma *v, uint64_t at)
 	return map == (void *)at;
 }
 
-/*
- * Maps @v for the time being. Returns where; 0: there is no room, and the
- * mapping is left to the restorer.
- */
-static uint64_t map_piece(struct cow *cow, const struct restorer_vma *v)
+/* Maps @v for the time being, at *at. False: no room; the mapping is left to the restorer. */
+static bool map_piece(struct cow *cow, const struct restorer_vma *v, uint64_t *at)
 {
-	uint64_t within = v->start & (HUGE_PAGE_SIZE - 1), at;
-
-	if (!near_our_own(cow, v->start, v->start + v->len) && map_at(v, v->start))
-		return v->start;
+	*at = v->start;
+	if (!near_our_own(cow, v->start, v->start + v->len) && map_at(v, *at))
+		return true;
 	if (area_place(cow->own, cow->n_own, cow->taken, cow->n_taken, v->len + 2 * HUGE_PAGE_SIZE,
-		       OWN_MARGIN, cow->next, ASIDE_HIGH, &at) < 0)
-		return 0;
-	at = ALIGN_UP(at, HUGE_PAGE_SIZE) + within;
-	if (!map_at(v, at))
-		return 0;
-	cow->next = at + v->len;
-	return at;
+		       OWN_MARGIN, cow->next, ASIDE_HIGH, at) < 0)
+		return false;
+	*at = ALIGN_UP(*at, HUGE_PAGE_SIZE) + (v->start & (HUGE_PAGE_SIZE - 1));
+	if (!map_at(v, *at))
+		return false;
+	cow->next = *at + v->len;
+	return true;
 }
 
-/* Makes and fills the part of a mapping that nothing was inherited for. */
-static int stage_part(struct restore *r, struct task *t, const struct cow_area *area,
-		      const struct restorer_vma *vma, const struct cow_segment *part)
+/* Makes and fills a piece that nothing was inherited for. False in *made: no room. */
+static int make_piece(struct restore *r, struct task *t, const struct restorer_vma *vma,
+		      struct cow_piece *piece, bool *made)
 {
 	struct restorer_vma v = *vma;
-	struct cow_piece piece = { .start = part->start, .end = part->end, .key = area->key };
-	int ret;
 
-	v.start = part->start;
-	v.len = part->end - part->start;
-	v.offset += part->start - vma->start;
-	piece.at = map_piece(r->cow, &v);
-	if (!piece.at) {
-		log_info("pid %d: mapping %lx-%lx will not be shared with its children: no room "
-			 "to make it before them", t->pid, (unsigned long)part->start,
-			 (unsigned long)part->end);
-		return 0;
-	}
-	ret = cow_pieces_insert(&r->cow->pieces, &piece);
-	if (ret < 0)
-		return log_errno(ret, "pid %d: cannot keep what it shares", t->pid);
-	return fill_piece(r, t, &piece, NULL, NULL);
+	v.start = piece->start;
+	v.len = piece->end - piece->start;
+	v.offset += piece->start - vma->start;
+	*made = map_piece(r->cow, &v, &piece->at);
+	if (*made)
+		return fill_piece(r, t, piece, NULL, NULL);
+	log_info("pid %d: mapping %lx-%lx will not be shared with its children: no room to make "
+		 "it before them", t->pid, (unsigned long)piece->start, (unsigned long)piece->end);
+	return 0;
 }
 
-static int stage_area(struct restore *r, struct task *t, const struct cow_area *area)
+/* What is only read stays shared: the restorer locks it. */
+static int lock_piece(const struct task *t, const VmaEntry *e, struct cow_piece *piece)
 {
-	struct restorer_vma v;
-	uint64_t at = area->start;
-	size_t i = 0;
-	int ret = memory_restore_vma(r, t, t->mm->vmas[area->vma], &v);
-
-	if (ret < 0 || maps_our_program(v.fd))
-		return ret;
-	while (at < area->end) {
-		struct cow_segment part = cow_segment_at(&r->cow->pieces, &i, at, area->end);
-
-		ret = part.piece ? 0 : stage_part(r, t, area, &v, &part);
-		if (ret < 0)
-			return ret;
-		at = part.end;
-	}
+	if (!(e->flags & MAP_LOCKED) || !(e->prot & PROT_WRITE))
+		return 0;
+	if (mlock((void *)piece->at, piece->end - piece->start) < 0)
+		return log_errno(-errno, "pid %d: cannot lock its memory from %#lx on", t->pid,
+				 (unsigned long)piece->start);
+	piece->locked = true;
 	return 0;
+}
+
+/* Adds to @out what is there of an area, and what its children want. */
+static int stage_area(struct restore *r, struct task *t, const struct cow_area *area, size_t *at,
+		      struct cow_pieces *out)
+{
+	const VmaEntry *e = t->mm->vmas[area->vma];
+	struct restorer_vma vma;
+	struct cow_segment s;
+	bool wanted;
+	int ret = memory_restore_vma(r, t, e, &vma);
+
+	wanted = area->wanted && !maps_our_program(vma.fd);
+	for (uint64_t start = area->start; ret == 0 && start < area->end; start = s.end) {
+		struct cow_piece piece = { .key = area->key };
+		bool there;
+
+		s = cow_segment_at(&r->cow->pieces, at, start, area->end);
+		there = s.piece;
+		if (there) {
+			piece = *s.piece;
+		} else if (wanted) {
+			piece.start = s.start;
+			piece.end = s.end;
+			ret = make_piece(r, t, &vma, &piece, &there);
+		}
+		if (ret == 0 && there)
+			ret = lock_piece(t, e, &piece);
+		if (ret == 0 && there && cow_pieces_add(out, &piece) < 0)
+			ret = log_errno(-ENOMEM, "pid %d: cannot keep what it shares", t->pid);
+	}
+	return ret;
+}
+
+static int stage(struct restore *r, struct task *t, const struct cow_areas *areas)
+{
+	struct cow_pieces all = {};
+	size_t at = 0;
+	int ret = 0;
+
+	for (size_t i = 0; ret == 0 && i < areas->n; i++)
+		ret = stage_area(r, t, &areas->list[i], &at, &all);
+	cow_pieces_fini(&r->cow->pieces);
+	r->cow->pieces = all;
+	r->cow->of = t;
+	return ret;
 }
 
 static int mark_wanted(const struct restore *r, const struct task *t, struct cow_areas *areas)
@@ -393,11 +421,7 @@ static int prepare(struct restore *r, struct task *t, char *buf)
 		ret = take_over(r, t, &areas, buf);
 	if (ret == 0)
 		ret = mark_wanted(r, t, &areas);
-	for (size_t i = 0; ret == 0 && i < areas.n; i++)
-		if (areas.list[i].wanted)
-			ret = stage_area(r, t, &areas.list[i]);
-	r->cow->of = t;
-	return ret;
+	return ret == 0 ? stage(r, t, &areas) : ret;
 }
 
 int cow_prepare(struct restore *r, struct task *t)

@@ -393,6 +393,7 @@ static void add_segments(const struct restore *r, const struct restorer_vma *vma
 		if (s.piece) {
 			v->how |= RESTORER_VMA_THERE;
 			v->from = s.piece->at;
+			v->flags &= ~(uint32_t)(s.piece->locked ? MAP_LOCKED : 0);
 		}
 	}
 }

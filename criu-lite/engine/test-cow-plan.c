@@ -80,7 +80,7 @@ static void draw_pieces(const char *text, struct cow_pieces *pieces)
 			.key = areas[i].key,
 		};
 
-		assert_int_equal(cow_pieces_insert(pieces, &p), 0);
+		assert_int_equal(cow_pieces_add(pieces, &p), 0);
 	}
 }
 
