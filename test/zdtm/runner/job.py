@@ -247,7 +247,7 @@ class Job:
                 raise
         for pid in self.tree():
             process.signal_if_there(pid, signal.SIGKILL)
-        left = self.until_gone([self.pid]) or self.until_gone(self.others())
+        left = self.until_alone()
         if left:
             raise Failure(f"restore left processes behind: {sorted(left)}",
                           criu.error_lines(tool.images))
@@ -336,6 +336,14 @@ class Job:
             return [pid for pid in pids if os.path.exists(f"/proc/{pid}")]
         process.until(lambda: not left(), self.options.timeout if timeout is None else timeout)
         return left()
+
+    def until_alone(self):
+        """Waits for all below us to be gone; returns those that are not.
+
+        A tree that is dying can't be listed: its orphans change parents meanwhile.
+        """
+        alone = process.until(lambda: process.reap(self.statuses), self.options.timeout)
+        return [] if alone else self.others()
 
     def finish_servers(self):
         """A lazy-pages server must end by itself, in peace, when all is delivered or gone."""

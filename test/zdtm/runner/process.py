@@ -62,14 +62,17 @@ def private_memory(pids):
 
 
 def reap(statuses):
-    """Collects what has ended below this process; adds {pid: exit code} to statuses."""
+    """Collects what has ended below this process; adds {pid: exit code} to statuses.
+
+    True: nothing is below it any more.
+    """
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
-            return
+            return True
         if not pid:
-            return
+            return False
         statuses[pid] = os.waitstatus_to_exitcode(status)
 
 
