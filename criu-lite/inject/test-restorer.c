@@ -52,6 +52,7 @@
 #define AREA_HEAP (1024 * 1024)
 #define TASK_SIZE 0x7ffffffff000UL
 #define MAX_VMAS 256
+#define MAX_KEEP 8
 
 #define MUST(x) ({ long v_ = (long)(x); if (v_ < 0) { perror(#x); _exit(2); } v_; })
 
@@ -65,6 +66,9 @@ struct variant {
 	/* Filters that kill for any call: one for all, one on top for a thread. */
 	bool deadly;
 	bool bad_filter;		/* one that the kernel does not take */
+	bool there;			/* what has marks of its own is mapped and filled before ... */
+	bool aside;			/* ... but elsewhere */
+	bool no_place;			/* one such mapping belongs where another one is */
 };
 
 /* Between the coordinator and the task. */
@@ -166,6 +170,60 @@ static void plan_vma(struct restorer_args *args, const struct proc_vma *from, in
 	save(from, image, read->offset);
 }
 
+/* The mappings that test-restored.c looks at. */
+static bool is_marked(uint64_t start)
+{
+	const struct restored_memory *m = &restored_memory;
+
+	return start == (uintptr_t)m->hidden || start == (uintptr_t)m->advised ||
+	       start == (uintptr_t)m->growing || start == (uintptr_t)m->locked;
+}
+
+/* Writable until the restorer has it, whatever it will be. */
+static uint64_t make_there(const struct restorer_vma *vma, bool aside)
+{
+	void *here = (void *)vma->start, *copy;
+
+	MUST(mprotect(here, vma->len, PROT_READ | PROT_WRITE));
+	if (!aside)
+		return vma->start;
+	copy = mmap(NULL, vma->len, PROT_READ | PROT_WRITE, vma->flags & ~MAP_LOCKED, -1, 0);
+	MUST(copy == MAP_FAILED ? -1 : 0);
+	return (uintptr_t)memcpy(copy, here, vma->len);
+}
+
+static int compare_keep(const void *a, const void *b)
+{
+	const struct restorer_range *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+/* Takes the reads of what is there out of the plan. */
+static void plan_there(struct restorer_args *args, const struct variant *v)
+{
+	struct restorer_mm *mm = &args->mm;
+	uint64_t n = 0;
+
+	for (uint64_t i = 0; i < mm->n_vmas; i++) {
+		struct restorer_vma *vma = &mm->vmas[i];
+
+		if (!is_marked(vma->start))
+			continue;
+		vma->from = make_there(vma, v->aside);
+		vma->how |= RESTORER_VMA_THERE;
+		mm->keep[mm->n_keep].start = vma->from;
+		mm->keep[mm->n_keep++].len = vma->len;
+		if (v->no_place)
+			vma->start = mm->vmas[0].start;
+	}
+	qsort(mm->keep, mm->n_keep, sizeof(*mm->keep), compare_keep);
+	for (uint64_t i = 0; i < mm->n_reads; i++)
+		if (!is_marked(mm->reads[i].addr))
+			mm->reads[n++] = mm->reads[i];
+	mm->n_reads = n;
+}
+
 static void plan_layout(struct restorer_args *args)
 {
 	struct proc_auxv *auxv = take(args, sizeof(*auxv));
@@ -228,7 +286,7 @@ static struct restorer_args *map_area(void)
 	args->area_end = shared->area_end = args->area_start + size;
 	args->heap_next = ALIGN_UP((uintptr_t)(args + 1), 16);
 	args->heap_end = (uintptr_t)area + code + AREA_HEAP;
-	args->mm.keep = take(args, sizeof(*args->mm.keep));
+	args->mm.keep = take(args, MAX_KEEP * sizeof(*args->mm.keep));
 	args->mm.keep->start = args->area_start;
 	args->mm.keep->len = size;
 	args->mm.n_keep = 1;
@@ -315,6 +373,8 @@ static void run_task(const struct variant *v)
 		MUST(syscall(SYS_rseq, (char *)__builtin_thread_pointer() + __rseq_offset, 32,
 			     RSEQ_FLAG_UNREGISTER, RSEQ_SIG));
 	plan_memory(args, &maps);
+	if (v->there)
+		plan_there(args, v);
 	if (v->bad_fd)
 		args->mm.vmas[2].fd = 9999;
 	restorer_enter(args);
@@ -469,6 +529,27 @@ static void test_leaves_stopped(void **state)
 	assert_true(WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP);
 	assert_int_equal(kill(pid, SIGCONT), 0);
 	expect_success(pid);
+}
+
+static void test_takes_what_is_there(void **state)
+{
+	const struct variant variants[] = { { .there = true }, { .there = true, .aside = true } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(variants); i++) {
+		pid_t pid = start(&variants[i]);
+
+		bring_to_end();
+		assert_int_equal(release(pid, false), 0);
+		expect_success(pid);
+	}
+}
+
+/* Moving must not replace what is where it belongs. */
+static void test_moves_over_nothing(void **state)
+{
+	pid_t pid = start(&(struct variant){ .there = true, .aside = true, .no_place = true });
+
+	expect_failure(pid, RESTORER_STEP_MAP, -EEXIST, 0);
 }
 
 /* Brings every page that the task misses. */
@@ -628,6 +709,8 @@ int main(void)
 		cmocka_unit_test(test_counts_timer_ids),
 		cmocka_unit_test(test_leaves_stopped),
 		cmocka_unit_test(test_arms),
+		cmocka_unit_test(test_takes_what_is_there),
+		cmocka_unit_test(test_moves_over_nothing),
 		cmocka_unit_test(test_names_failed_mapping),
 		cmocka_unit_test(test_names_taken_tid),
 		cmocka_unit_test(test_seccomp),

@@ -200,6 +200,7 @@ static void make_vma(struct restorer_args *args, const struct restorer_vma *vma,
 	bind(args, vma);
 	while (*read < args->mm.n_reads && reads[*read].addr < end)
 		read_pages(args, &reads[(*read)++]);
+	/* What is there was made under another personality: it may be executable. */
 	if (there || fill_prot(vma, filled) != vma->prot)
 		restorer_must(args, RESTORER_STEP_PROTECT,
 			      pie_call(mprotect, vma->start, vma->len, vma->prot), vma->start);
