@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 
 #include "core/file.h"
 #include "core/kind.h"
@@ -28,6 +29,7 @@
 
 /* More threads or tasks than a kernel can number are no tree. */
 #define MAX_THREADS (1 << 22)
+#define MAX_SIGNAL 64
 
 static int load_inventory(struct restore *r)
 {
@@ -64,6 +66,10 @@ static int check_zombie(const struct task *t)
 	uint32_t status = task_core(t)->tc->exit_code;
 	int signo = status & 0x7f;
 
+	const char *comm = task_core(t)->tc->comm;
+
+	if (strlen(comm) > 15)
+		return log_errno(-EINVAL, "core-%d: a name of %zu bytes", t->pid, strlen(comm));
 	if (status >> 16 || (signo && status >> 8) || status & 0x80 || signo == SIGSTOP ||
 	    signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU || signo == SIGCHLD ||
 	    signo == SIGCONT || signo == SIGURG || signo == SIGWINCH || signo > 64)
@@ -83,6 +89,16 @@ static int check_ended_leader(const struct task *t)
 	if (task_core(t)->tc->exit_code & ~0xff00u)
 		return log_errno(-EINVAL, "core-%d: a leader can't have ended with the status %#x",
 				 t->pid, task_core(t)->tc->exit_code);
+	return 0;
+}
+
+static int check_exit_signal(const struct task *t)
+{
+	const TaskCoreEntry *tc = task_core(t)->tc;
+
+	if (tc->has_exit_signal && tc->exit_signal > MAX_SIGNAL)
+		return log_errno(-EINVAL, "core-%d: tells its parent of its end by signal %u", t->pid,
+				 tc->exit_signal);
 	return 0;
 }
 
@@ -134,6 +150,8 @@ static int load_task(struct restore *r, struct task *t)
 {
 	int ret = load_core(r, t, 0);
 
+	if (ret >= 0)
+		ret = check_exit_signal(t);
 	if (ret < 0)
 		return ret;
 	if (!task_is_live(t)) {

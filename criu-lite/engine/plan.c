@@ -24,8 +24,11 @@
 #include "engine/plan.h"
 
 #include <errno.h>
+#include <signal.h>
 
+#include "core/dump.h"
 #include "core/restore.h"
+#include "sys/proc_stat.h"
 #include "util/arena.h"
 #include "util/log.h"
 
@@ -105,6 +108,15 @@ int plan_tree(struct task_list *tasks, bool shell_job)
 		TAILQ_INSERT_TAIL(&t->parent->children, t, sibling);
 	}
 	return 0;
+}
+
+static int exit_signal_of(const struct task *t)
+{
+	const TaskCoreEntry *tc = task_core(t) ? task_core(t)->tc : NULL;
+
+	if (t->dump)
+		return t->dump->stat->exit_signal;
+	return tc && tc->has_exit_signal ? (int)tc->exit_signal : SIGCHLD;
 }
 
 static struct task_birth *birth_of(struct task *t)
@@ -256,6 +268,10 @@ static int check_maker(struct task *t)
 		return log_errno(-ENOTSUP, "pid %d: is of another session than its parent %d, and "
 				 "shares its descriptor table or file system context: not covered",
 				 t->pid, t->parent->pid);
+	if (maker != t->parent && exit_signal_of(t) != exit_signal_of(maker))
+		return log_errno(-ENOTSUP, "pid %d: is of another session than its parent %d, and ends "
+				 "with another signal than its sibling %d: not covered", t->pid,
+				 t->parent->pid, maker->pid);
 	/* Two at a time: they meet in a circle. */
 	while (fast && birth_of(fast)->maker) {
 		maker = birth_of(maker)->maker;

@@ -118,30 +118,34 @@ static int apply_kinds(struct restore *r, struct task *t)
 	return 0;
 }
 
+/* What its parent gets at its end; 0: nothing. */
+static int exit_signal_of(const struct task *t)
+{
+	const TaskCoreEntry *tc = t->state == TASK_HELPER ? NULL : task_core(t)->tc;
+
+	return t->parent && tc && tc->has_exit_signal ? (int)tc->exit_signal : SIGCHLD;
+}
+
 /* Waits for the ends of the children of @state. */
 static int settle(struct task *t, enum task_state state, int flags)
 {
-	const struct timespec now = {};
 	struct task *child;
-	sigset_t sigchld;
 	siginfo_t info;
 
-	sigemptyset(&sigchld);
-	sigaddset(&sigchld, SIGCHLD);
 	TAILQ_FOREACH(child, &t->children, sibling) {
 		if (child->state != state)
 			continue;
-		if (waitid(P_PID, child->pid, &info, WEXITED | flags) < 0)
+		if (waitid(P_PID, child->pid, &info, WEXITED | __WALL | flags) < 0)
 			return log_errno(-errno, "pid %d: cannot wait for its child %d", t->pid,
 					 child->pid);
-		sigtimedwait(&sigchld, NULL, &now);
+		sys_take_signal(exit_signal_of(child));
 	}
 	return 0;
 }
 
 /*
  * Helpers end for good, and leave their children to us; then zombies, which
- * stay as such. Either's SIGCHLD was not there at the dump: a zombie's had been
+ * stay as such. Either's SIGCHLD, or what it sends instead, was not there at the dump: a zombie's had been
  * delivered, or is among the saved signals.
  */
 static int settle_children(struct task *t)
@@ -149,6 +153,20 @@ static int settle_children(struct task *t)
 	int ret = settle(t, TASK_HELPER, 0);
 
 	return ret < 0 ? ret : settle(t, TASK_DEAD, WNOWAIT);
+}
+
+/* What can be seen of a zombie: its name, and its ids, which waitid() tells. */
+static int dress_zombie(const struct task *t)
+{
+	const TaskCoreEntry *tc = task_core(t)->tc;
+	const CredsEntry *ids = tc->zombie_creds;
+
+	if (prctl(PR_SET_NAME, tc->comm) < 0)
+		return log_errno(-errno, "pid %d: cannot give the zombie its name", t->pid);
+	if (ids && (setresgid(ids->gid, ids->egid, ids->sgid) < 0 ||
+		    setresuid(ids->uid, ids->euid, ids->suid) < 0))
+		return log_errno(-errno, "pid %d: cannot give the zombie its ids", t->pid);
+	return 0;
 }
 
 /* A zombie ends as it ended: by exit code, or by signal. */
@@ -160,14 +178,11 @@ static void end_as_zombie(const struct task *t)
 
 	if (signo) {
 		const struct rlimit no_core = {};
-		sigset_t only;
 
 		setrlimit(RLIMIT_CORE, &no_core);
 		signal(signo, SIG_DFL);
-		sigemptyset(&only);
-		sigaddset(&only, signo);
 		kill(getpid(), signo);
-		sigprocmask(SIG_UNBLOCK, &only, NULL);
+		sys_set_sigmask(~(1ULL << (signo - 1)), NULL);
 	}
 	_exit((status >> 8) & 0xff);
 }
@@ -226,8 +241,12 @@ static int run_task(struct restore *r, struct task *t)
 		return ret;
 	if (t->state == TASK_HELPER)
 		_exit(0);
-	if (t->state == TASK_DEAD)
+	if (t->state == TASK_DEAD) {
+		ret = dress_zombie(t);
+		if (ret < 0)
+			return ret;
 		end_as_zombie(t);
+	}
 	ret = settle_children(t);
 	if (ret < 0)
 		return ret;
@@ -250,7 +269,7 @@ int restore_task_make(struct restore *r, struct task *t, int *pidfd)
 	pid_t tid = t->pid;
 	int fd = -1;
 	struct clone_args args = {
-		.exit_signal = SIGCHLD,
+		.exit_signal = exit_signal_of(t),
 		.set_tid = (uintptr_t)&tid,
 		.set_tid_size = 1,
 	};

@@ -24,6 +24,7 @@ enum {
 	FIELD_PRIORITY = 18, FIELD_NICE, FIELD_NUM_THREADS,
 	FIELD_START_TIME = 22,
 	FIELD_START_CODE = 26, FIELD_END_CODE, FIELD_START_STACK,
+	FIELD_EXIT_SIGNAL = 38,
 	FIELD_START_DATA = 45, FIELD_END_DATA, FIELD_START_BRK,
 	FIELD_ARG_START, FIELD_ARG_END, FIELD_ENV_START, FIELD_ENV_END, FIELD_EXIT_CODE,
 	FIELD_COUNT,
@@ -98,6 +99,7 @@ int proc_stat_parse(const char *text, struct proc_stat *stat)
 	stat->arg_end = f[FIELD_ARG_END];
 	stat->env_start = f[FIELD_ENV_START];
 	stat->env_end = f[FIELD_ENV_END];
+	stat->exit_signal = f[FIELD_EXIT_SIGNAL];
 	stat->exit_code = f[FIELD_EXIT_CODE];
 	return 0;
 malformed:

@@ -20,6 +20,7 @@ struct proc_stat {
 	uint32_t flags;			/* PF_* */
 	int64_t priority, nice;
 	uint32_t num_threads;
+	uint32_t exit_signal;		/* what its parent gets at its end; 0: nothing */
 	uint64_t start_time;		/* clock ticks since boot, boottime clock */
 	/*
 	 * Addresses. Zero where the reader may not know them (no ptrace

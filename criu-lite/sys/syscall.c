@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
+#include <time.h>
 #include <unistd.h>
 
 #define RESULT(call) ({ long r_ = (call); r_ < 0 ? -errno : r_; })
@@ -40,6 +41,15 @@ int sys_rt_sigqueueinfo(pid_t tgid, int sig, const siginfo_t *info)
 int sys_set_sigmask(uint64_t mask, uint64_t *old)
 {
 	return RESULT(syscall(__NR_rt_sigprocmask, SIG_SETMASK, &mask, old, sizeof(mask)));
+}
+
+void sys_take_signal(int sig)
+{
+	const struct timespec now = {};
+	uint64_t set = sig ? 1ULL << (sig - 1) : 0;
+
+	if (sig)
+		syscall(__NR_rt_sigtimedwait, &set, NULL, &now, sizeof(set));
 }
 
 int sys_rt_tgsigqueueinfo(pid_t tgid, pid_t tid, int sig, const siginfo_t *info)

@@ -51,6 +51,8 @@ int sys_pidfd_send_signal(int pidfd, int sig, const siginfo_t *info);
 int sys_rt_sigqueueinfo(pid_t tgid, int sig, const siginfo_t *info);
 /* sigprocmask() leaves out two signals that it keeps to itself, 32 and 33. @old may be NULL. */
 int sys_set_sigmask(uint64_t mask, uint64_t *old);
+/* Takes one @sig, which is blocked, from the queues; 0: none. Whether there was one or not. */
+void sys_take_signal(int sig);
 int sys_rt_tgsigqueueinfo(pid_t tgid, pid_t tid, int sig, const siginfo_t *info);
 /*
  * 0: the same object; 1, 2: less, greater in an order that holds until reboot;

@@ -61,6 +61,7 @@ static void test_stat(void **state)
 	assert_int_equal(st.env_start, 140723332446878);
 	assert_int_equal(st.env_end, 140723332448235);
 	assert_int_equal(st.exit_code, 256);
+	assert_int_equal(st.exit_signal, 17);
 }
 
 static void test_stat_comm(void **state)

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The name of each thread (PR_SET_NAME), at most 15 bytes of any value but 0.
- * A zombie has one too, which is saved but not given to the zombie again: it
- * ends as a copy of who restores it.
+ * A zombie has one too; it takes it before it ends again (engine/restore-task.c).
  */
 #include <bsd/string.h>
 #include <errno.h>

@@ -84,14 +84,8 @@ static void set_caps(struct dump *d, uint64_t set, size_t *n, uint32_t **words)
 	(*words)[1] = set >> 32;
 }
 
-static int creds_dump_thread(struct dump *d, struct task *t, struct thread *th)
+static void set_ids(CredsEntry *creds, const struct proc_status *status)
 {
-	const struct proc_status *status = th->dump->status;
-	CredsEntry *creds;
-
-	if (!task_is_live(t))
-		return 0;
-	creds = arena_message(d->arena, CredsEntry, creds_entry__init);
 	creds->uid = status->uid[0];
 	creds->euid = status->uid[1];
 	creds->suid = status->uid[2];
@@ -100,6 +94,35 @@ static int creds_dump_thread(struct dump *d, struct task *t, struct thread *th)
 	creds->egid = status->gid[1];
 	creds->sgid = status->gid[2];
 	creds->fsgid = status->gid[3];
+}
+
+/* Nothing but the ids of a zombie matters: waitid() tells its parent. */
+static int creds_dump_task(struct dump *d, struct task *t)
+{
+	_cleanup_(proc_status_fini) struct proc_status status = {};
+	CredsEntry *creds;
+	int r;
+
+	if (task_is_live(t))
+		return 0;
+	r = proc_status_read(t->pid, 0, &status);
+	if (r < 0)
+		return log_errno(r, "pid %d: cannot read the ids of the zombie", t->pid);
+	creds = arena_message(d->arena, CredsEntry, creds_entry__init);
+	set_ids(creds, &status);
+	task_core(t)->tc->zombie_creds = creds;
+	return 0;
+}
+
+static int creds_dump_thread(struct dump *d, struct task *t, struct thread *th)
+{
+	const struct proc_status *status = th->dump->status;
+	CredsEntry *creds;
+
+	if (!task_is_live(t))
+		return 0;
+	creds = arena_message(d->arena, CredsEntry, creds_entry__init);
+	set_ids(creds, status);
 	creds->groups = status->groups;
 	creds->n_groups = status->n_groups;
 	set_caps(d, status->cap_inh, &creds->n_cap_inh, &creds->cap_inh);
@@ -290,6 +313,7 @@ static int creds_plan_thread(struct restore *r, struct task *t, struct thread *t
 const struct task_kind task_creds_kind = {
 	.name = "credentials",
 	.test = "task/creds",
+	.dump_task = creds_dump_task,
 	.dump_thread = creds_dump_thread,
 	.check = creds_check,
 	.plan_thread = creds_plan_thread,

@@ -226,6 +226,11 @@ static int state_dump_task(struct dump *d, struct task *t)
 	task_core(t)->tc = tc;
 	tc->task_state = t->state;
 	tc->flags = t->dump->stat->flags;
+	/* The root gets another parent, to whom it is as any child. */
+	if (t->parent && t->dump->stat->exit_signal != SIGCHLD) {
+		tc->has_exit_signal = true;
+		tc->exit_signal = t->dump->stat->exit_signal;
+	}
 	if (!task_is_live(t))
 		return dump_zombie(t, tc);
 	t->mm = arena_message(d->arena, MmEntry, mm_entry__init);
