@@ -20,9 +20,11 @@
 #include "sys/proc_status.h"
 #include "sys/proc_timers.h"
 #include "sys/sockdiag.h"
+#include "sys/syscall.h"
 #include "util/arena.h"
 #include "util/cleanup.h"
 #include "util/log.h"
+#include "util/macro.h"
 
 /* Namespace ids are the order in which a dumper meets its own (spec/images.md, 1.6). */
 enum own_ns_id {
@@ -187,6 +189,33 @@ static int check_sharing(struct dump *d, const struct task *t)
 	return 0;
 }
 
+/* All threads use one descriptor table and one file system context, by clone() or by restore. */
+static int check_threads_share(const struct task *t)
+{
+	static const struct {
+		enum kcmp_type type;
+		const char *what;
+	} table[] = {
+		{ KCMP_FILES, "descriptor table" },
+		{ KCMP_FS, "file system context (umask, working directory, root)" },
+	};
+	int first = task_runner(t)->tid;
+
+	for (const struct thread *th = task_runner(t) + 1; th < t->threads + t->n_threads; th++) {
+		for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+			int r = sys_kcmp(first, th->tid, table[i].type, 0, 0);
+
+			if (r < 0)
+				return log_errno(r, "pid %d: cannot compare threads %d and %d",
+						 t->pid, first, th->tid);
+			if (r)
+				return log_errno(-ENOTSUP, "pid %d: thread %d has a %s of its own: "
+						 "not covered", t->pid, th->tid, table[i].what);
+		}
+	}
+	return 0;
+}
+
 static int time_ns_of(int pid, ino_t *ino)
 {
 	char path[64];
@@ -248,6 +277,9 @@ int collect_ids(struct dump *d)
 		if (!task_is_live(t))
 			continue;
 		r = find_ids(d, task_proc(t), &t->ids);
+		if (r < 0)
+			return r;
+		r = check_threads_share(t);
 		if (r < 0)
 			return r;
 		set_ns_ids(t->ids, time_ns);
