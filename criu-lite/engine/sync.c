@@ -179,6 +179,9 @@ int sync_collect(struct restore_sync *sync, enum restore_stage stage, uint32_t n
 		if (futex(&sync->bell, FUTEX_WAIT, bell, &soon) == 0 || errno != ETIMEDOUT)
 			continue;
 		r = check(arg);
+		/* Who failed since says more than that it ended. */
+		if (r < 0 && __atomic_load_n(&sync->failed, __ATOMIC_SEQ_CST))
+			return report_failure(sync, stage);
 		if (r < 0)
 			return r;
 	}
