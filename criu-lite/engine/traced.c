@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "engine/vforking.h"
 #include "sys/proc_status.h"
 #include "sys/proc_tasks.h"
 #include "util/cleanup.h"
@@ -39,6 +40,7 @@ static int check_threads(pid_t pid)
 			return log_errno(-ENOTSUP, "pid %d: thread %d is traced by pid %d: not "
 					 "covered; let the tracer (gdb, strace) detach first", pid,
 					 tids[i], tracer);
+		r = vforking_wait(pid, tids[i]);
 	}
 	return r;
 }

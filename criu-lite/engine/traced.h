@@ -7,7 +7,8 @@
 
 /*
  * Looks at all threads of @pid and of its descendants, while nothing has been done to
- * any. 0, or -ENOTSUP, logged with tracer and tracee; other errors. What starts to be
+ * any. 0, or -ENOTSUP, logged with tracer and tracee, also for a thread inside of
+ * vfork() (engine/vforking.h); other errors. What starts to be
  * traced later is found when it is seized.
  */
 int traced_check_tree(pid_t pid);
