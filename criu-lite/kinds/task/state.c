@@ -153,7 +153,7 @@ static int dump_zombie(const struct task *t, TaskCoreEntry *tc)
 {
 	if (WCOREDUMP(t->dump->stat->exit_code))
 		return log_errno(-ENOTSUP, "pid %d: a zombie that dumped core: not covered; let its "
-				 "parent collect it before the dump", t->pid);
+				 "parent, pid %d, collect it before the dump", t->pid, t->ppid);
 	tc->exit_code = t->dump->stat->exit_code;
 	return 0;
 }
