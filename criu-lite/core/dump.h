@@ -31,6 +31,7 @@ struct proc_limits;
 struct proc_stat;
 struct proc_status;
 struct proc_timer;
+struct remap_dump;
 struct sock_usual;
 struct sockdiag;
 struct stats_clock;
@@ -123,6 +124,7 @@ struct dump {
 	uint32_t last_pages_id;
 	struct mapped_files *mapped;	/* files behind mappings: kinds/mm/vma.c */
 	struct memfd_inode *memfds;	/* kinds/mm/memfd.c */
+	struct remap_dump *remaps;	/* kinds/fd/remap.c */
 	DumpStatsEntry *stats;		/* counters; times come from the clock */
 	struct stats_clock *clock;	/* engine/stats.h */
 	const struct xstate_layout *xstate;	/* kinds/task/regs.c */
@@ -148,6 +150,12 @@ int dump_file(struct dump *d, struct fd_info *info);
  * its file id. Returns 0 or -errno, logged.
  */
 int dump_inflight_file(struct dump *d, const struct fd_info *carrier, int local, uint32_t *id);
+
+/*
+ * Adds a REG entry that no task has a descriptor of: another path of what @info
+ * is. Sets reg->id. Returns 0 or -errno, logged.
+ */
+int dump_file_alias(struct dump *d, const struct fd_info *info, RegFileEntry *reg);
 
 /*
  * Every descriptor of every task was dumped: finds what only files lead to, and

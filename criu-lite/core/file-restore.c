@@ -193,6 +193,7 @@ static int add_file(struct restore *r, void *to, ProtobufCMessage *msg)
 	file->type = file->entry->type;
 	file->fd = -1;
 	file->owner_fd = -1;
+	file->made = -1;
 	return check_file(r, file);
 }
 
@@ -285,6 +286,11 @@ struct file *restore_file_need(const struct restore *r, FdTypes type, uint32_t i
 	if (!file)
 		log_error("%s %#x: names no %s %#x", owner, owner_id, type_name(type), id);
 	return file;
+}
+
+const char *restore_file_path(const struct file *file)
+{
+	return file->path ? file->path : file->entry->reg->name;
 }
 
 struct fd_table {
@@ -407,6 +413,43 @@ int restore_files_load(struct restore *r)
 			return ret;
 	}
 	return let_kinds_look(r);
+}
+
+int restore_files_arrange(struct restore *r)
+{
+	for (const struct file_kind *const *k = r->kinds->files; *k; k++) {
+		int ret = (*k)->arrange ? (*k)->arrange(r) : 0;
+
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+int restore_files_clear(struct restore *r)
+{
+	int first = 0;
+
+	for (const struct file_kind *const *k = r->kinds->files; *k; k++) {
+		int ret = (*k)->clear ? (*k)->clear(r) : 0;
+
+		if (!first)
+			first = ret;
+	}
+	return first;
+}
+
+int restore_files_finish(struct restore *r)
+{
+	int first = 0;
+
+	for (const struct file_kind *const *k = r->kinds->files; *k; k++) {
+		int ret = (*k)->finish ? (*k)->finish(r) : 0;
+
+		if (!first)
+			first = ret;
+	}
+	return first;
 }
 
 int restore_files_open(struct restore *r)

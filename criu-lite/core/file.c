@@ -432,6 +432,25 @@ int dump_path_file(struct dump *d, struct task *t, const char *link, uint32_t fl
 	return 0;
 }
 
+int dump_file_alias(struct dump *d, const struct fd_info *info, RegFileEntry *reg)
+{
+	struct fd_info *alias = arena_memdup(d->arena, info, sizeof(*info)), **slot;
+
+	alias->first = alias;
+	alias->fd = -1;
+	alias->data = NULL;
+	alias->id = reg->id = ++d->last_file_id;
+	alias->entry = arena_message(d->arena, FileEntry, file_entry__init);
+	alias->entry->type = FD_TYPES__REG;
+	alias->entry->id = reg->id;
+	alias->entry->reg = reg;
+	slot = array_push(&d->descriptions, &d->n_descriptions, &d->cap_descriptions);
+	if (!slot)
+		return log_errno(-ENOMEM, "files: cannot add file %#x", alias->id);
+	*slot = alias;
+	return 0;
+}
+
 int dump_file_path(struct dump *d, const struct fd_info *info, uint32_t *id)
 {
 	struct fd_info *path = arena_memdup(d->arena, info, sizeof(*info));

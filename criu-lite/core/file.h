@@ -65,6 +65,14 @@ const char *file_type_name(const struct fd_info *info);
  * each kind load and collect. Returns 0 or -errno, logged.
  */
 int restore_files_load(struct restore *r);
+/*
+ * The coordinator's part, around the opening: names for files that have none,
+ * their removal (also after a failure), and what is left for the end. Each
+ * returns 0 or -errno, logged.
+ */
+int restore_files_arrange(struct restore *r);
+int restore_files_clear(struct restore *r);
+int restore_files_finish(struct restore *r);
 /* Opens every file. In the root task, before it makes its children. 0 or -errno, logged. */
 int restore_files_open(struct restore *r);
 

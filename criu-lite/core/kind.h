@@ -17,9 +17,10 @@
  *		  written before all of them agreed. Then file_kind.save, and
  *		  memory.
  * Restore order: file_kind.load, file_kind.collect, vma_kind.check,
- *		  task_kind.check: all before any task runs. Then, in the root
- *		  task before it makes its children, file_kind.open and
- *		  file_kind.opened. Then, in each task, task_kind.apply, file_kind.post_open, and
+ *		  task_kind.check: all before any task runs. Then, in the
+ *		  coordinator, file_kind.arrange; in the root task before it
+ *		  makes its children, file_kind.open and file_kind.opened; in
+ *		  the coordinator, file_kind.clear. Then, in each task, task_kind.apply, file_kind.post_open, and
  *		  vma_kind.plan and task_kind.plan, which fill the arguments
  *		  of the restorer (inject/abi/restorer.h).
  */
@@ -70,11 +71,25 @@ struct file_kind {
 	int (*complete)(struct dump *d);
 	/* Writes images of the kind's own, once, after every task agreed. */
 	int (*save)(struct dump *d);
+	/* The dump failed: takes back what save() did outside of the images. */
+	void (*abandon)(struct dump *d);
 
 	/* Restore: reads the kind's own images, once. */
 	int (*load)(struct restore *r);
 	/* Checks one entry and resolves its links to other entries. */
 	int (*collect)(struct restore *r, struct file *file);
+	/*
+	 * Once, in the coordinator, when everything was checked and no task
+	 * exists: gives names to files that have none, for open() to find.
+	 */
+	int (*arrange)(struct restore *r);
+	/*
+	 * Undoes arrange(), in the coordinator: when every file is open, or
+	 * when the restore failed, at whatever point. May come twice.
+	 */
+	int (*clear)(struct restore *r);
+	/* Once, in the coordinator, when the restored tree runs. */
+	int (*finish)(struct restore *r);
 	/*
 	 * Opens the file and gives it to restore_file_set_fd(). Runs in the
 	 * root task when no other task exists: every task inherits it.

@@ -4,6 +4,7 @@
 #define CRIU_LITE_CORE_OPTIONS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct options {
 	int pid;			/* -t: the root of the tree to dump */
@@ -21,6 +22,8 @@ struct options {
 	bool detach;			/* restore -d */
 	bool lazy_pages;
 	bool on_demand;			/* lazy: no page before it is touched */
+	bool link_remap;		/* files whose name is gone get another one */
+	uint64_t ghost_limit;		/* bytes that a file without a name may have */
 	bool all;			/* check --all */
 	const char *feature;		/* check --feature */
 	/* What follows the options: the object of the command. */

@@ -30,6 +30,7 @@ struct memfd_inode;
 struct options;
 struct page_map;
 struct proc_maps;
+struct remap_restore;
 struct restore_sync;
 struct stats_clock;
 struct task_seccomp;
@@ -53,6 +54,9 @@ struct file {
 	 */
 	bool path_only;
 	bool in_flight;			/* waits in a socket's queue, and maybe nowhere else */
+	/* REG: where it is opened, if not by its name (kinds/fd/remap-restore.c) ... */
+	const char *path;
+	int made;			/* ... or the open file itself, a service descriptor; or -1 */
 	void *data;			/* the kind's own, from its load() or collect() */
 };
 
@@ -105,6 +109,7 @@ struct restore {
 	struct cow *cow;		/* engine/cow.c */
 	struct mapped_files *mapped;	/* kinds/mm/vma.c */
 	struct memfd_inode *memfds;	/* kinds/mm/memfd.c */
+	struct remap_restore *remaps;	/* kinds/fd/remap-restore.c */
 	struct restore_sync *sync;
 	int sync_fd;			/* memfd behind sync, a service descriptor */
 	int handoff;			/* socket to the lazy-pages server, or -1 */
@@ -120,6 +125,9 @@ struct file *restore_file_find(const struct restore *r, FdTypes type, uint32_t i
 /* As above, but a file that is not there is an error: "OWNER ID: names no TYPE ID". */
 struct file *restore_file_need(const struct restore *r, FdTypes type, uint32_t id,
 			       const char *owner, uint32_t owner_id);
+
+/* The path that a REG file is opened by. */
+const char *restore_file_path(const struct file *file);
 
 /*
  * Moves @fd to a service number and closes @fd. Owned by the restore.

@@ -98,6 +98,13 @@ static int save_kinds(struct dump *d)
 	return 0;
 }
 
+static void abandon_kinds(struct dump *d)
+{
+	for (const struct file_kind *const *k = d->kinds->files; *k; k++)
+		if ((*k)->abandon)
+			(*k)->abandon(d);
+}
+
 static int save_memory(struct dump *d)
 {
 	struct task *t;
@@ -248,6 +255,8 @@ int dump_run(const struct options *opts, const struct kind_table *kinds)
 	if (r < 0)
 		return r;
 	r = dump_tree(&d);
+	if (r < 0)
+		abandon_kinds(&d);
 	if (r >= 0 && stats_write_dump(&d) < 0)
 		log_warn("no statistics of this dump");
 	if (r < 0)

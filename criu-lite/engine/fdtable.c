@@ -63,7 +63,8 @@ static size_t find_gap(const struct restore *r, size_t end, size_t need)
 
 int fdtable_choose_base(struct restore *r)
 {
-	size_t base = end_of_tables(r), need = r->n_files + SPARE_SERVICE_FDS;
+	/* A file that has no name is held by the coordinator too. */
+	size_t base = end_of_tables(r), need = 2 * r->n_files + SPARE_SERVICE_FDS;
 	struct rlimit limit;
 	struct task *t;
 

@@ -27,6 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/file.h"
 #include "core/options.h"
 #include "core/restore.h"
 #include "engine/clocks.h"
@@ -198,10 +199,16 @@ static int drive(struct restore *r)
 	uint32_t all = count_tasks(r, false), threads = count_threads(r);
 	int ret;
 
+	ret = restore_files_arrange(r);
+	if (ret < 0)
+		return ret;
 	ret = restore_task_make(r, root, &root->restore->pidfd);
 	if (ret < 0)
 		return ret;
 	ret = pass_stage(r, RESTORE_STAGE_FORK, all);
+	if (ret < 0)
+		return ret;
+	ret = restore_files_clear(r);
 	if (ret < 0)
 		return ret;
 	stats_mark(r->clock, STATS_FORKING);
@@ -291,8 +298,11 @@ static int restore_tree(struct restore *r)
 	ret = drive(r);
 	if (ret < 0) {
 		destroy_tree(r);
+		(void)restore_files_clear(r);
 		return ret;
 	}
+	/* The tree runs: a name that can't be removed is no reason to fail now. */
+	(void)restore_files_finish(r);
 	return 0;
 }
 

@@ -26,7 +26,6 @@ static const struct {
 	{ IMAGE_BPFMAP_DATA, "BPF maps" },
 	{ IMAGE_CGROUP, "cgroups" },
 	{ IMAGE_FILE_LOCKS, "file locks" },
-	{ IMAGE_REMAP_FPATH, "deleted files" },
 };
 
 /* Whether the entry of a file that has just one says anything. */

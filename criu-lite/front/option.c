@@ -26,6 +26,7 @@ const struct option_row option_table[] = {
 	{ "action-script", 0, OPTION_REFUSED, COMMAND_ALL, "FILE", NULL, 0 },
 	{ "all", 0, OPTION_BOOL, COMMAND_CHECK, NULL, "check the optional features too",
 	  FIELD(all) },
+	{ "allow-uprobes", 0, OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },
 	{ "auto-dedup", 0, OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },
 	{ "config", 0, OPTION_STRING, COMMAND_ALL, "FILE", "read options from FILE",
 	  FIELD(config) },
@@ -39,7 +40,9 @@ const struct option_row option_table[] = {
 	{ "file-locks", 'l', OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },
 	{ "force-irmap", 0, OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },
 	{ "freeze-cgroup", 0, OPTION_REFUSED, COMMAND_ALL, "PATH", NULL, 0 },
-	{ "ghost-limit", 0, OPTION_REFUSED, COMMAND_ALL, "BYTES", NULL, 0 },
+	{ "ghost-fiemap", 0, OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },
+	{ "ghost-limit", 0, OPTION_SIZE, DUMP | RESTORE, "BYTES",
+	  "save deleted files that hold up to BYTES (K, M, G; default 1M)", FIELD(ghost_limit) },
 	{ "images-dir", 'D', OPTION_STRING, COMMAND_ALL, "DIR",
 	  "where the images are (default: the current directory)", FIELD(images_dir) },
 	{ "inherit-fd", 0, OPTION_REFUSED, COMMAND_ALL, "FD", NULL, 0 },
@@ -50,7 +53,8 @@ const struct option_row option_table[] = {
 	  FIELD(leave_running) },
 	{ "leave-stopped", 's', OPTION_BOOL, DUMP | RESTORE, NULL, "leave the tree stopped",
 	  FIELD(leave_stopped) },
-	{ "link-remap", 0, OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },
+	{ "link-remap", 0, OPTION_BOOL, DUMP | RESTORE, NULL,
+	  "give files whose name is gone, but not their last one, a new name", FIELD(link_remap) },
 	{ "log-file", 'o', OPTION_STRING, COMMAND_ALL, "FILE",
 	  "log to FILE below the work directory (default: stderr)", FIELD(log_file) },
 	{ "lsm-profile", 0, OPTION_REFUSED, COMMAND_ALL, "PROFILE", NULL, 0 },
@@ -97,6 +101,7 @@ void options_init(struct options *opts)
 		.images_dir = ".",
 		.verbosity = LOG_LEVEL_WARN,
 		.status_fd = -1,
+		.ghost_limit = 1 << 20,
 	};
 }
 
@@ -163,6 +168,10 @@ int option_set(struct options *opts, const struct option_row *row, const char *a
 		return 0;
 	case OPTION_PID:
 		if (!arg || parse_pid(arg, field) < 0)
+			return bad_value(row, arg, where);
+		return 0;
+	case OPTION_SIZE:
+		if (!arg || parse_size(arg, field) < 0)
 			return bad_value(row, arg, where);
 		return 0;
 	case OPTION_VERBOSITY:

@@ -4,7 +4,9 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 int parse_u64(const char *text, int base, uint64_t *value)
 {
@@ -51,6 +53,27 @@ int parse_i64(const char *text, int base, int64_t *value)
 	if (*end)
 		return -EINVAL;
 	*value = v;
+	return 0;
+}
+
+int parse_size(const char *text, uint64_t *value)
+{
+	static const char units[] = "KMG";
+	const char *unit = *text ? strchr(units, text[strlen(text) - 1]) : NULL;
+	unsigned int shift = unit && *unit ? 10 * (unit - units + 1) : 0;
+	char number[32];
+	uint64_t n;
+	int r;
+
+	if (snprintf(number, sizeof(number), "%.*s", (int)strlen(text) - !!shift, text) >=
+	    (int)sizeof(number))
+		return -EINVAL;
+	r = parse_u64(number, 10, &n);
+	if (r < 0)
+		return r;
+	if (n > UINT64_MAX >> shift)
+		return -ERANGE;
+	*value = n << shift;
 	return 0;
 }
 

@@ -115,9 +115,9 @@ static bool waits_for_writer(const struct pipe_group *group)
 	return !group->bytes;
 }
 
-static const RegFileEntry *path_of(const struct restore *r, const struct file *file)
+static const struct file *path_of(const struct restore *r, const struct file *file)
 {
-	return restore_file_find(r, FD_TYPES__REG, file->entry->fifo->regf_id)->entry->reg;
+	return restore_file_find(r, FD_TYPES__REG, file->entry->fifo->regf_id);
 }
 
 /*
@@ -127,8 +127,9 @@ static const RegFileEntry *path_of(const struct restore *r, const struct file *f
 static int open_first(const struct restore *r, const struct file *file, int access,
 		      struct stat *inode)
 {
-	const RegFileEntry *reg = path_of(r, file);
-	_cleanup_close_ int fd = open(reg->name, access | O_NONBLOCK | O_CLOEXEC);
+	const struct file *path = path_of(r, file);
+	const RegFileEntry *reg = path->entry->reg;
+	_cleanup_close_ int fd = open(restore_file_path(path), access | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd < 0)
 		return log_errno(-errno, "FIFO %#x: cannot open %s", file->id, reg->name);
@@ -156,8 +157,10 @@ static int fill(const struct file *file, int fd)
 /* By path, since the flags of an open by path may be among the file's. */
 static int open_end(struct restore *r, struct file *file, const struct stat *inode)
 {
-	const RegFileEntry *reg = path_of(r, file);
-	_cleanup_close_ int fd = open(reg->name, (file->flags & ~O_ASYNC) | O_NONBLOCK | O_CLOEXEC);
+	const struct file *path = path_of(r, file);
+	const RegFileEntry *reg = path->entry->reg;
+	_cleanup_close_ int fd = open(restore_file_path(path),
+				      (file->flags & ~O_ASYNC) | O_NONBLOCK | O_CLOEXEC);
 	struct stat st;
 	int ret;
 

@@ -207,10 +207,12 @@ static void end_victim(pid_t pid)
 /* In the restored task: what the engine does with files. */
 static int restore_table(struct restore *r, struct task *t)
 {
-	int ret = restore_files_open(r);
+	int ret = restore_files_arrange(r);
 
-	if (ret < 0)
-		return ret;
+	if (ret >= 0)
+		ret = restore_files_open(r);
+	if (restore_files_clear(r) < 0 || ret < 0)
+		return -1;
 	sys_close_range(0, SERVICE_BASE - 1, 0);
 	for (size_t i = 0; i < t->n_fds; i++) {
 		const FdinfoEntry *e = t->fds[i];

@@ -9,9 +9,10 @@
  * insists on the same mode, size and build id: a file that changed meanwhile
  * is another file.
  *
- * So the path must lead back to the file. Refused are files that were deleted
- * or are covered by a mount, files of a process in /proc (whose inode belongs
- * to that very process), and devices whose open file has a state of its own.
+ * So the path must lead back to the file, or was deleted (kinds/fd/remap.c).
+ * Refused are files that are covered by a mount, files of a process in /proc
+ * (whose inode belongs to that very process), and devices whose open file has
+ * a state of its own.
  * A FIFO or terminal has a REG entry too, that only says where it is.
  */
 #include <errno.h>
@@ -29,6 +30,7 @@
 #include "core/kind.h"
 #include "core/restore.h"
 #include "kinds/fd/build-id.h"
+#include "kinds/fd/remap.h"
 #include "kinds/kinds.h"
 #include "util/arena.h"
 #include "util/cleanup.h"
@@ -48,9 +50,6 @@ static const struct {
 	{ 8, "/dev/random" },
 	{ 9, "/dev/urandom" },
 };
-
-/* __O_TMPFILE: how the file was made, not what it is. */
-#define TMPFILE_FLAG 020000000u
 
 /* The flags that open() may be given again. */
 #define REOPEN_FLAGS                                                                       \
@@ -120,32 +119,32 @@ static bool ends_in(const char *text, const char *end)
 }
 
 /*
- * Sets *path to a path that opens the same file again. The kernel's text may
- * be a path of another mount namespace, or end in " (deleted)" because that is
- * the file's name; only looking there tells.
+ * Sets reg->name to a path that opens the same file again. The kernel's text
+ * may be a path of another mount namespace, or end in " (deleted)" because that
+ * is the file's name; only looking there tells.
  */
-static int find_path(const struct fd_info *info, const char **path)
+static int find_path(struct dump *d, const struct fd_info *info, RegFileEntry *reg)
 {
 	const char *device = memory_device_path(&info->st);
 	struct stat st;
 
-	*path = info->target;
+	reg->name = info->target;
 	if (is_of_a_process(info))
 		return dump_refuse(info, "it belongs to a process, and is not there before that "
 				   "process is: close it before the dump");
 	if (is_silly_renamed(info))
-		return dump_refuse(info, "deleted files are not covered");
+		return dump_refuse(info, "NFS keeps it for as long as it is open, though it is "
+				   "deleted: close it before the dump");
 	if (info->target[0] == '/' && lstat(info->target, &st) == 0 && same_file(&info->st, &st))
 		return 0;
+	if (info->target[0] == '/' && ends_in(info->target, " (deleted)"))
+		return remap_dump(d, info, reg);
 	if (device && lstat(device, &st) == 0 && same_file(&info->st, &st)) {
-		*path = device;
+		reg->name = arena_strdup(d->arena, device);
 		return 0;
 	}
 	if (info->target[0] != '/')
 		return dump_refuse(info, "no path leads to it from our root directory");
-	if (ends_in(info->target, " (deleted)"))
-		return dump_refuse(info, "deleted files are not covered%s", info->st.st_nlink ?
-				   " (it has other names, which are not searched for)" : "");
 	return dump_refuse(info, "its path leads to another file now: renamed, or covered by a "
 			   "mount");
 }
@@ -173,19 +172,18 @@ static bool size_matters(const struct stat *st, uint32_t flags)
 static int regular_dump(struct dump *d, struct fd_info *info, FileEntry *entry)
 {
 	RegFileEntry *reg = arena_message(d->arena, RegFileEntry, reg_file_entry__init);
-	const char *path;
-	int r = find_path(info, &path);
+	int r;
 
+	reg->id = entry->id;
+	r = find_path(d, info, reg);
 	if (r < 0)
 		return r;
 	/* Only open() can set it here, without any effect. A FIFO's path may have it. */
 	if (info->fd >= 0 && info->flags & O_ASYNC)
 		return dump_refuse(info, "O_ASYNC is not covered for this type of file");
-	reg->id = entry->id;
 	reg->flags = info->flags;
 	reg->pos = info->flags & O_PATH ? 0 : info->pos;
 	reg->fown = info->fown;
-	reg->name = arena_strdup(d->arena, path);
 	reg->has_mode = true;
 	reg->mode = info->st.st_mode;
 	if (size_matters(&info->st, info->flags)) {
@@ -242,7 +240,7 @@ static int check_build_id(const struct file *file, int fd)
 static int check_path(const struct file *file, struct stat *st)
 {
 	const RegFileEntry *reg = file->entry->reg;
-	_cleanup_close_ int fd = open(reg->name, O_PATH | O_CLOEXEC | (reg->flags & O_NOFOLLOW));
+	_cleanup_close_ int fd = open(restore_file_path(file), O_PATH | O_CLOEXEC | (reg->flags & O_NOFOLLOW));
 
 	if (fd < 0)
 		return log_errno(-errno, "file %#x: cannot open %s", file->id, reg->name);
@@ -263,6 +261,32 @@ static int check_path(const struct file *file, struct stat *st)
 	return check_build_id(file, fd);
 }
 
+static int set_state(const struct file *file, int fd, uint32_t flags)
+{
+	int ret;
+
+	if (flags & O_PATH)
+		return 0;
+	ret = restore_file_flags(file, fd, flags);
+	return ret < 0 ? ret : restore_file_seek(file, fd, file->entry->reg->pos);
+}
+
+/* Open already. The descriptor stays: others may open the file by it. */
+static int take_made(struct restore *r, struct file *file)
+{
+	int fd = dup(file->made), ret;
+
+	if (fd < 0)
+		return log_errno(-errno, "file %#x: cannot take %s", file->id,
+				 file->entry->reg->name);
+	ret = set_state(file, fd, file->flags);
+	if (ret < 0) {
+		close(fd);
+		return ret;
+	}
+	return restore_file_set_fd(r, file, fd);
+}
+
 static int regular_open(struct restore *r, struct file *file)
 {
 	const RegFileEntry *reg = file->entry->reg;
@@ -273,6 +297,8 @@ static int regular_open(struct restore *r, struct file *file)
 
 	if (file->path_only)
 		return 0;
+	if (file->made >= 0)
+		return take_made(r, file);
 	ret = check_path(file, &before);
 	if (ret < 0)
 		return ret;
@@ -280,7 +306,7 @@ static int regular_open(struct restore *r, struct file *file)
 	if (flags & TMPFILE_FLAG)
 		flags &= ~(TMPFILE_FLAG | (S_ISDIR(before.st_mode) ? 0 : (uint32_t)O_DIRECTORY));
 	/* Never to wait in open(), should the path have changed since. */
-	fd = open(reg->name, (flags & ~O_ASYNC) | O_CLOEXEC | O_NOCTTY |
+	fd = open(restore_file_path(file), (flags & ~O_ASYNC) | O_CLOEXEC | O_NOCTTY |
 		  (flags & O_PATH ? 0 : O_NONBLOCK));
 	if (fd < 0)
 		return log_errno(-errno, "file %#x: cannot open %s", file->id, reg->name);
@@ -289,13 +315,9 @@ static int regular_open(struct restore *r, struct file *file)
 	if (after.st_dev != before.st_dev || after.st_ino != before.st_ino)
 		return log_errno(-ESTALE, "file %#x: %s: replaced this moment", file->id,
 				 reg->name);
-	if (!(flags & O_PATH)) {
-		ret = restore_file_flags(file, fd, flags);
-		if (ret >= 0)
-			ret = restore_file_seek(file, fd, reg->pos);
-		if (ret < 0)
-			return ret;
-	}
+	ret = set_state(file, fd, flags);
+	if (ret < 0)
+		return ret;
 	return restore_file_set_fd(r, file, take_fd(&fd));
 }
 
@@ -306,6 +328,12 @@ const struct file_kind regular_kind = {
 	.test = "fd/regular",
 	.probe = regular_probe,
 	.dump = regular_dump,
+	.save = remap_save,
+	.abandon = remap_abandon,
+	.load = remap_load,
 	.collect = regular_collect,
+	.arrange = remap_arrange,
 	.open = regular_open,
+	.clear = remap_clear,
+	.finish = remap_finish,
 };

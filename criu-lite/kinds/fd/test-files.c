@@ -395,6 +395,26 @@ static void owner_check(void *shared)
 static void deleted_setup(void *shared)
 {
 	REQUIRE(open(at("gone"), O_RDWR | O_CREAT, 0600) == 0 && unlink(at("gone")) == 0);
+	REQUIRE(write(0, "too much", 8) == 8);
+}
+
+static void deleted_check(void *shared)
+{
+	char text[16];
+	struct stat st;
+
+	REQUIRE(pread(0, text, sizeof(text), 0) == 8 && !memcmp(text, "too much", 8));
+	REQUIRE(lseek(0, 0, SEEK_CUR) == 8 && fstat(0, &st) == 0 && !st.st_nlink);
+	REQUIRE(access(at("gone"), F_OK) < 0);
+}
+
+static void linked_setup(void *shared)
+{
+	char other[128];
+
+	snprintf(other, sizeof(other), "%s", at("link"));
+	REQUIRE(open(at("gone"), O_RDWR | O_CREAT, 0600) == 0 && link(at("gone"), other) == 0);
+	REQUIRE(unlink(at("gone")) == 0);
 }
 
 static void replaced_setup(void *shared)
@@ -404,7 +424,7 @@ static void replaced_setup(void *shared)
 	REQUIRE(open(at("one"), O_RDWR | O_CREAT, 0600) == 0);
 	REQUIRE(close(open(at("two"), O_RDWR | O_CREAT, 0600)) == 0);
 	snprintf(old, sizeof(old), "%s", at("two"));
-	REQUIRE(rename(old, at("one")) == 0);
+	REQUIRE(rename(old, at("one")) == 0 && write(0, "old", 3) == 3);
 }
 
 static void inotify_setup(void *shared)
@@ -574,6 +594,7 @@ static void test_round_trips(void **state)
 		{ .setup = events_setup, .check = events_check },
 		{ .setup = epoll_setup, .check = epoll_check },
 		{ .setup = owner_setup, .check = owner_check },
+		{ .setup = deleted_setup, .check = deleted_check, .opts = { .ghost_limit = 8 } },
 	};
 
 	if (geteuid())
@@ -585,7 +606,7 @@ static void test_round_trips(void **state)
 static void test_refusals(void **state)
 {
 	static void (*const setups[])(void *) = {
-		deleted_setup, replaced_setup, inotify_setup, proc_setup, lock_setup,
+		deleted_setup, replaced_setup, linked_setup, inotify_setup, proc_setup, lock_setup,
 		packets_setup, stranger_setup, master_setup, kmsg_setup,
 		namespace_setup, outside_setup, target_setup, full_pipe_setup,
 	};

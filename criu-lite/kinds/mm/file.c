@@ -4,9 +4,9 @@
  * through a file (shared).
  *
  * The file itself is not saved, only where it is: it must be there, the same,
- * at restore (the file kind checks). Of a private mapping those pages are saved
- * that the task changed; a shared one has no content of its own. A file without
- * a path (deleted while mapped) is refused.
+ * at restore (the file kind checks, and saves what was deleted). Of a private
+ * mapping those pages are saved that the task changed; a shared one has no
+ * content of its own.
  *
  * Files of hugetlbfs are files, too: the size of their pages goes with them.
  *
@@ -37,9 +37,6 @@ static bool shared_probe(const struct proc_vma *vma)
 
 static int file_dump(struct dump *d, struct task *t, const struct proc_vma *vma, VmaEntry *entry)
 {
-	if (vma_name_is_deleted(vma))
-		return vma_refuse(t, vma, "a mapped file that was deleted can't be found again at "
-				  "restore: restart the program if its file was replaced");
 	entry->status = VMA_REGULAR | (vma->shared ? VMA_FILE_SHARED : VMA_FILE_PRIVATE);
 	return vma_file_dump(d, t, vma, entry);
 }

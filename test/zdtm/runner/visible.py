@@ -25,6 +25,15 @@ VM_FLAGS = frozenset("gd lo sr rr dc de nr ht hg nh mg dd wf".split())
 MAP_LINE = re.compile(r"([0-9a-f]+)-([0-9a-f]+) (\S{4}) ([0-9a-f]+) \S+ \d+ *(.*)")
 
 
+# What the kernel calls a file of O_TMPFILE, and what restore calls a deleted file whose path
+# another one has taken (criu-lite-restore(8)): the path in front says what can be said.
+LOST_NAME = re.compile(r"(/)#\d+( \(deleted\))$|\.cr\.[0-9a-f]+\.ghost( \(deleted\))$")
+
+
+def file_name(text):
+    return LOST_NAME.sub(lambda match: (match[1] or "") + (match[2] or match[3]), text)
+
+
 def read(path):
     with open(path, encoding="utf-8", errors="replace") as file:
         return file.read()
@@ -42,7 +51,7 @@ def parse_smaps(text):
         match = MAP_LINE.fullmatch(line)
         if match:
             start, end, offset = (int(match[i], 16) for i in (1, 2, 4))
-            name = match[5]
+            name = file_name(match[5])
             if name == "/dev/zero (deleted)":
                 name, offset = "shared memory", 0
             maps.append([start, end, match[3], offset if name[:1] == "/" else 0, name, ""])
@@ -92,7 +101,7 @@ class Snapshot:
         for thread in os.listdir(f"/proc/{pid}/task"):
             self.add_thread(pid, thread)
         for link in ("cwd", "exe", "root"):
-            self.add(pid, link, os.readlink(f"/proc/{pid}/{link}"))
+            self.add(pid, link, file_name(os.readlink(f"/proc/{pid}/{link}")))
         for file in ("limits", "timers", "personality"):
             self.add(pid, file, read(f"/proc/{pid}/{file}").splitlines())
         self.add(pid, "maps", [show_map(m) for m in parse_smaps(read(f"/proc/{pid}/smaps"))])
@@ -107,7 +116,8 @@ class Snapshot:
         self.add(pid, f"thread {thread} is stopped", state[0] in "Tt")
 
     def add_fd(self, pid, fd):
-        link = re.sub(r"\[(\d+)\]$", self.inode, os.readlink(f"/proc/{pid}/fd/{fd}"))
+        link = file_name(os.readlink(f"/proc/{pid}/fd/{fd}"))
+        link = re.sub(r"\[(\d+)\]$", self.inode, link)
         info = fields(read(f"/proc/{pid}/fdinfo/{fd}"), FDINFO)
         if link == self.log:
             del info["pos"]
