@@ -39,7 +39,7 @@ static void spoil(void *arg)
 	MUST(lseek(s->second, 0, SEEK_SET));
 }
 
-/* In mode "running" the dump's name is there: the images may still be restored. */
+/* Where nothing was restored yet the dump's name is there; the runner knows when it may be. */
 static int count_links(void)
 {
 	DIR *dir = opendir(".");
@@ -67,7 +67,6 @@ static void check(void *arg)
 		MUST(fstat(fds[i], &st));
 		CHECK(st.st_ino == kept.st_ino && st.st_dev == kept.st_dev, "%d is another file", i);
 	}
-	CHECK(access("name", F_OK) < 0 && access("another", F_OK) < 0, "the old name is back");
 	MUST(pwrite(s->third, "ABC", 3, 4));
 	CHECK(read(s->second, text, 3) == 3 && !memcmp(text, "ABC", 3), "read gives \"%s\"", text);
 }
