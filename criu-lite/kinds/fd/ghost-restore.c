@@ -136,6 +136,26 @@ static int open_image(struct restore *r, uint32_t id, struct image_reader **read
 	return 0;
 }
 
+static void *arena_take(void *arena, size_t size)
+{
+	return arena_alloc(arena, size);
+}
+
+static void arena_keep(void *arena, void *mem)
+{
+}
+
+/* A copy that lives as long as the restore. */
+static const GhostFileEntry *keep_head(struct arena *arena, const GhostFileEntry *head)
+{
+	ProtobufCAllocator allocator = { arena_take, arena_keep, arena };
+	size_t size = ghost_file_entry__get_packed_size(head);
+	uint8_t *packed = arena_alloc(arena, size);
+
+	ghost_file_entry__pack(head, packed);
+	return ghost_file_entry__unpack(&allocator, size, packed);
+}
+
 int ghost_load(struct restore *r, uint32_t id, const GhostFileEntry **head)
 {
 	_cleanup_(image_reader_cleanup) struct image_reader *reader = NULL;
@@ -147,12 +167,10 @@ int ghost_load(struct restore *r, uint32_t id, const GhostFileEntry **head)
 	ret = check_head(id, found);
 	if (ret >= 0)
 		ret = check_content(reader, id, found);
-	if (ret < 0) {
-		image_message_free(&found->base);
-		return ret;
-	}
-	*head = found;
-	return 0;
+	if (ret >= 0)
+		*head = keep_head(r->arena, found);
+	image_message_free(&found->base);
+	return ret;
 }
 
 static int copy_piece(struct image_reader *reader, uint32_t id, int fd, void *buf, uint64_t len)

@@ -62,6 +62,7 @@ struct target {
 
 /* One open file (or the path of one) and what it leads to. */
 struct lost_path {
+	STAILQ_ENTRY(lost_path) link;
 	struct file *file;
 	struct target *target;
 };
@@ -76,8 +77,9 @@ struct made_name {
 
 struct remap_restore {
 	STAILQ_HEAD(, target) targets;
-	struct lost_path *paths;
-	size_t n_paths, cap_paths;
+	STAILQ_HEAD(, lost_path) loaded;
+	struct lost_path **paths;	/* those, in the order of their old paths */
+	size_t n_paths;
 	struct made_name *made;
 	size_t n_made, cap_made;
 };
@@ -190,9 +192,9 @@ static int add_path(struct restore *r, const RemapFilePathEntry *e)
 	if (ret < 0)
 		return ret;
 	file->data = target;
-	p = array_push(&m->paths, &m->n_paths, &m->cap_paths);
-	if (!p)
-		return log_errno(-ENOMEM, "remap-fpath: cannot keep %zu entries", m->n_paths);
+	p = arena_new_object(r->arena, struct lost_path);
+	STAILQ_INSERT_TAIL(&m->loaded, p, link);
+	m->n_paths++;
 	p->file = file;
 	p->target = target;
 	if (target->head && S_ISREG(target->head->mode) && file->flags & TMPFILE_FLAG)
@@ -203,12 +205,25 @@ static int add_path(struct restore *r, const RemapFilePathEntry *e)
 /* A directory comes before what is in it. */
 static int compare_paths(const void *a, const void *b)
 {
-	const struct lost_path *x = a, *y = b;
-	int order = strcmp(old_path(x), old_path(y));
+	const struct lost_path *const *x = a, *const *y = b;
+	int order = strcmp(old_path(*x), old_path(*y));
 
 	if (order)
 		return order;
-	return x->file->id < y->file->id ? -1 : x->file->id > y->file->id;
+	return (*x)->file->id < (*y)->file->id ? -1 : (*x)->file->id > (*y)->file->id;
+}
+
+static void sort_paths(struct restore *r)
+{
+	struct remap_restore *m = r->remaps;
+	struct lost_path *p;
+	size_t n = 0;
+
+	m->paths = arena_new_array(r->arena, struct lost_path *, m->n_paths);
+	STAILQ_FOREACH(p, &m->loaded, link)
+		m->paths[n++] = p;
+	if (n)
+		qsort(m->paths, n, sizeof(*m->paths), compare_paths);
 }
 
 int remap_load(struct restore *r)
@@ -220,6 +235,7 @@ int remap_load(struct restore *r)
 	int ret = image_reader_open(r->images, IMAGE_REMAP_FPATH, 0, &reader);
 
 	STAILQ_INIT(&m->targets);
+	STAILQ_INIT(&m->loaded);
 	r->remaps = m;
 	if (ret == -ENOENT)
 		return 0;
@@ -237,8 +253,7 @@ int remap_load(struct restore *r)
 		if (t->other && t->other->data)
 			return log_errno(-EINVAL, "remap-fpath: file %#x is the other name of a "
 					 "file, and has one itself", t->other->id);
-	if (m->n_paths)
-		qsort(m->paths, m->n_paths, sizeof(*m->paths), compare_paths);
+	sort_paths(r);
 	return 0;
 }
 
@@ -410,13 +425,13 @@ int remap_arrange(struct restore *r)
 	struct remap_restore *m = r->remaps;
 
 	for (size_t i = 0; i < m->n_paths; i++) {
-		const struct lost_path *p = &m->paths[i], *before = NULL;
+		const struct lost_path *p = m->paths[i], *before = NULL;
 		int ret;
 
 		/* Of one path there may be several lost inodes. */
-		for (size_t j = i; j-- && !strcmp(old_path(&m->paths[j]), old_path(p));)
-			if (m->paths[j].target == p->target)
-				before = &m->paths[j];
+		for (size_t j = i; j-- && !strcmp(old_path(m->paths[j]), old_path(p));)
+			if (m->paths[j]->target == p->target)
+				before = m->paths[j];
 		if (before && !p->target->tmpfile) {
 			p->file->path = before->file->path;
 			continue;

@@ -125,6 +125,8 @@ static int load(struct image *i)
 	assert_int_equal(image_dir_open(path, &r.images), 0);
 	write_images(r.images, i);
 	ret = restore_files_load(&r);
+	for (size_t n = 0; n < r.n_files; n++)
+		protobuf_c_message_free_unpacked(&r.files[n].entry->base, NULL);
 	free(r.files);
 	image_dir_free(r.images);
 	arena_free(r.arena);

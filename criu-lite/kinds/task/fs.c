@@ -42,7 +42,7 @@ static int check_directory(const struct restore *r, const struct task *t, const 
 {
 	const struct file *file = restore_file_find(r, FD_TYPES__REG, id);
 
-	if (!file)
+	if (!file || file->path_only)
 		return log_errno(-EINVAL, "fs-%d: there is no file %#x, its %s directory", t->pid,
 				 id, what);
 	if (file->entry->reg->has_mode && !S_ISDIR(file->entry->reg->mode))

@@ -240,6 +240,7 @@ static int check_dumpable(const struct task *t, const MmEntry *mm)
 static int mm_layout_check(struct restore *r, struct task *t)
 {
 	const MmEntry *mm = t->mm;
+	const struct file *exe;
 	uint64_t n = 0;
 	int ret;
 
@@ -260,7 +261,8 @@ static int mm_layout_check(struct restore *r, struct task *t)
 	ret = check_dumpable(t, mm);
 	if (ret < 0)
 		return ret;
-	if (!restore_file_find(r, FD_TYPES__REG, mm->exe_file_id))
+	exe = restore_file_find(r, FD_TYPES__REG, mm->exe_file_id);
+	if (!exe || exe->path_only)
 		return log_errno(-EINVAL, "mm-%d: there is no file %#x, its executable", t->pid,
 				 mm->exe_file_id);
 	return check_layout(t->pid, mm, -EINVAL);

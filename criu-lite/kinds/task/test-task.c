@@ -703,6 +703,25 @@ static void test_namespace(void **state)
 	free_task(f);
 }
 
+/* A file that only says where another one is has no descriptor. */
+static void test_path_only(void **state)
+{
+	struct fixture *f = *state;
+
+	unpack_task(f);
+	for (size_t i = 0; i < 3; i++) {
+		const uint32_t ids[] = { f->restored.mm->exe_file_id, f->restored.fs->cwd_id,
+					 f->restored.fs->root_id };
+		struct file *file = restore_file_find(&f->restore, FD_TYPES__REG, ids[i]);
+
+		assert_int_equal(run_checks(f), 0);
+		file->path_only = true;
+		assert_int_equal(run_checks(f), -EINVAL);
+		file->path_only = false;
+	}
+	free_task(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -713,6 +732,7 @@ int main(void)
 		cmocka_unit_test(test_plan),
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_namespace),
+		cmocka_unit_test(test_path_only),
 	};
 
 	return cmocka_run_group_tests_name("kinds/task", tests, setup, teardown);
