@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """criu-lite as its users call it: dump, restore, and what the logs say."""
 import glob
+import hashlib
 import os
 import subprocess
 
@@ -32,6 +33,15 @@ def error_lines(directory, limit=12):
             lines = [line.rstrip() for line in file
                      if "Error" in line or path.endswith(".out.log")]
         found += [f"{os.path.basename(path)}: {line}" for line in lines[:limit]]
+    return found
+
+
+def digests(directory):
+    """{name: checksum} of the images; logs and figures are not among them."""
+    found = {}
+    for path in glob.glob(os.path.join(directory, "*.img")):
+        with open(path, "rb") as file:
+            found[os.path.basename(path)] = hashlib.sha256(file.read()).hexdigest()
     return found
 
 

@@ -5,6 +5,7 @@ import os
 import random
 import shutil
 import signal
+import statistics
 import subprocess
 import time
 
@@ -14,6 +15,11 @@ from runner.criu import Failure
 
 # What the kernel may count differently, in KiB: it hands counts on in batches.
 MEMORY_SLACK = 128
+# Dumps that are timed, and how far beyond the median the last kill is tried.
+TIMED_DUMPS = 5
+KILL_REACH = 1.2
+# What a round of a kill takes at most, on the average.
+KILL_SECONDS = 3
 
 
 @dataclasses.dataclass
@@ -33,6 +39,8 @@ class Mode:
     spoil: bool = False
     # The test may be killed with its memory: only wrong content is a failure.
     may_die: bool = False
+    # What is killed in the middle is a dump that leaves the test running.
+    leave_running: bool = True
 
 
 # "step_NAME" of Job does a step; the steps are repeated --iterations times.
@@ -40,12 +48,14 @@ MODES = {
     "eager": Mode("dump, restore with all memory in place", ("dump", "restore")),
     "lazy": Mode("dump, restore with memory brought on first touch", ("dump", "restore"),
                  restore_options=("--lazy-pages",)),
-    "cut": Mode("criu-lite is killed in the middle of a restore: all of the tree is there, or none",
-                ("dump", *["cut"] * 5, "restore")),
-    "cut-lazy": Mode("the same with --lazy-pages", ("dump", *["cut"] * 5, "restore"),
+    "cut": Mode("criu-lite, or a task, is killed in the middle of a restore: all of the tree is "
+                "there, or none", ("dump", "cuts", "restore")),
+    "cut-lazy": Mode("the same with --lazy-pages", ("dump", "cuts", "restore"),
                      restore_options=("--lazy-pages",)),
+    "ended": Mode("a dump that ends the test is killed: the test goes on, or its images are whole",
+                  ("time", "kills"), leave_running=False),
     "killed": Mode("criu-lite is killed in the middle of a dump: the test must not notice",
-                   ("time", *["kill"] * 10)),
+                   ("time", "kills")),
     "orphaned": Mode("the lazy-pages server is killed after the restore: no page may be wrong",
                      ("dump", "orphan"), restore_options=("--lazy-pages",), may_die=True),
     "none": Mode("no checkpoint: the test itself must pass"),
@@ -75,11 +85,11 @@ class Job:
         self.names = set()
         self.iteration = 0
         self.duration = 0
-        self.kills = 0
+        self.said = 0
 
     def time_limit(self):
         steps = 2 + (len(self.mode.steps) + 1) * self.options.iterations
-        return steps * self.options.timeout
+        return steps * self.options.timeout + self.options.kills * KILL_SECONDS
 
     def run(self):
         """Returns the Result; never leaves a process behind."""
@@ -90,9 +100,9 @@ class Job:
                 raise Failure(f"{self.test.program} is not built")
             if "skip" in self.facts:
                 result.skipped = self.facts["skip"]
-            elif "terminal" in self.facts and "cut" in self.mode.steps:
+            elif "terminal" in self.facts and "cuts" in self.mode.steps:
                 result.skipped = "its restore is started from a terminal"
-            elif "--link-remap" in self.facts.get("dump", "") and "cut" in self.mode.steps:
+            elif "--link-remap" in self.facts.get("dump", "") and "cuts" in self.mode.steps:
                 result.skipped = "a restore takes its names of --link-remap away"
             if result.skipped:
                 return result
@@ -250,30 +260,70 @@ class Job:
     def restore_options(self):
         return [*self.mode.restore_options, *self.facts.get("restore", "").split()]
 
-    def step_cut(self):
-        """Kills restore early, later and too late; the tree that is there is killed as well."""
+    def step_cuts(self):
+        """Kills the restore, or a task of it, early, later and too late."""
+        before = criu.digests(self.criu().images)
+        self.said = os.path.getsize(self.out)
+        start = time.monotonic()
+        self.cut(None, False)
+        self.duration = time.monotonic() - start
+        for number, delay, chance in self.moments():
+            try:
+                self.cut(delay, chance.random() < 0.5)
+            except Failure as failure:
+                raise Failure(f"cut {number}, {delay * 1000:.3f} ms after the start: {failure}",
+                              failure.details) from failure
+        if criu.digests(self.criu().images) != before:
+            raise Failure("a restore that was killed has changed the images")
+
+    def cut(self, delay, of_task):
+        """One restore that is killed after delay; the tree that is there is killed as well."""
         tool = self.criu()
         args = tool.args("restore", "-d", *self.restore_options())
         with open(os.path.join(tool.images, "restore.out.log"), "wb") as out:
             child = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
-        time.sleep(random.uniform(0, 0.1))
-        child.kill()
-        code = child.wait()
-        if code not in (0, -signal.SIGKILL):
+        target = child.pid
+        if delay is not None:
+            time.sleep(delay)
+            if of_task:
+                target = random.choice([*process.descendants(child.pid), child.pid])
+            process.signal_if_there(target, signal.SIGKILL)
+        code = child.wait(self.options.timeout)
+        expected = (0, -signal.SIGKILL) if target == child.pid else (0, 1)
+        if code not in expected:
             raise Failure(f"restore returned {code}", criu.error_lines(tool.images))
-        try:
-            if self.until_gone([self.pid], 1):
-                self.compare()
-        except Failure:
-            # Half a tree: on its way out, if on a busy machine.
-            if self.until_gone([self.pid]):
-                raise
-        for pid in self.tree():
-            process.signal_if_there(pid, signal.SIGKILL)
+        self.end_cut(tool, code, target == child.pid)
+
+    def end_cut(self, tool, code, whole):
+        details = criu.error_lines(tool.images)
+        if code == 1:
+            # It had time to clean up: nothing may be there but what needs a moment to end.
+            if not details:
+                raise Failure("restore says no word of an error")
+        elif whole and not code:
+            self.compare()
+        elif whole:
+            self.all_or_none()
+        if code != 1 and os.path.exists(f"/proc/{self.pid}"):
+            process.kill_tree(self.pid)
         left = self.until_alone()
         if left:
-            raise Failure(f"restore left processes behind: {sorted(left)}",
-                          criu.error_lines(tool.images))
+            raise Failure(f"restore left processes behind: {sorted(left)}", details)
+        # What half a tree has said of its other half.
+        os.truncate(self.out, self.said)
+
+    def all_or_none(self):
+        """The restore is dead: either its tree was complete, or it is on its way out."""
+        def decided():
+            process.reap(self.statuses)
+            if not os.path.exists(f"/proc/{self.pid}"):
+                return True
+            after = visible.take(self.pid, self.pids, self.out)
+            return ("busy" not in self.facts and sorted(self.tree()) == sorted(self.pids)
+                    and after is not None
+                    and not visible.differences(self.before, after, False))
+        if not process.until(decided, self.options.timeout):
+            raise Failure(f"half a tree is left: {sorted(self.tree())}")
 
     def step_orphan(self):
         """The server dies at some moment while the test needs it; its guardian stays."""
@@ -326,31 +376,86 @@ class Job:
         self.compare()
 
     def step_time(self):
-        """How long a dump takes, for step_kill to aim at."""
-        start = time.monotonic()
-        self.step_peek()
-        self.duration = time.monotonic() - start
-
-    def step_kill(self):
+        """How long a dump takes, for step_kills to aim at."""
         self.remember()
-        self.kills += 1
-        images = os.path.join(self.dir, f"killed.{self.kills}")
+        durations = []
+        for number in range(TIMED_DUMPS):
+            start = time.monotonic()
+            code = self.dump_for(f"timed.{number}", True, None)
+            durations.append(time.monotonic() - start)
+            if code:
+                raise Failure(f"dump returned {code}", criu.error_lines(self.dir))
+        self.duration = statistics.median(durations)
+
+    def moments(self):
+        """One in each of equal parts of self.duration and a bit: every phase is hit."""
+        chance = random.Random(f"{self.name} {self.options.seed}")
+        parts = list(range(self.options.kills))
+        chance.shuffle(parts)
+        for number, part in enumerate(parts, 1):
+            at = (part + chance.random()) / len(parts)
+            yield number, at * self.duration * KILL_REACH, chance
+
+    def step_kills(self):
+        for number, delay, _ in self.moments():
+            try:
+                self.kill_dump(f"killed.{number}", delay)
+            except Failure as failure:
+                raise Failure(f"kill {number}, {delay * 1000:.3f} ms after the start: {failure}",
+                              failure.details) from failure
+
+    def dump_for(self, name, leave_running, delay):
+        """A dump that is killed after delay, if that is not None; returns its exit code."""
+        images = os.path.join(self.dir, name)
         os.makedirs(images)
         tool = criu.CriuLite(self.options.criu_lite, images, self.options.timeout)
-        args = tool.args("dump", "-t", str(self.pid), "--leave-running",
+        args = tool.args("dump", "-t", str(self.pid), *["--leave-running"] * leave_running,
                          *self.facts.get("dump", "").split())
         with open(os.path.join(images, "dump.out.log"), "wb") as out:
             child = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
-        # The same moments in each run of a test, other ones in another.
-        time.sleep(random.Random(f"{self.name} {self.kills}").uniform(0, self.duration))
-        child.kill()
-        code = child.wait()
+        if delay is not None:
+            time.sleep(delay)
+            child.kill()
+        return child.wait(self.options.timeout)
+
+    def kill_dump(self, name, delay):
+        if "busy" not in self.facts:
+            self.remember()
+        code = self.dump_for(name, self.mode.leave_running, delay)
+        images = os.path.join(self.dir, name)
         if code not in (0, -signal.SIGKILL):
             raise Failure(f"dump returned {code}", criu.error_lines(images))
+        whole = os.path.exists(os.path.join(images, "inventory.img"))
+        if not code and not whole:
+            raise Failure("a dump that succeeded has no inventory")
         # Helpers of the dumper notice that it is gone.
         if self.until_gone(self.others()):
-            raise Failure(f"dump left processes behind: {sorted(self.others())}")
+            raise Failure(f"dump left processes behind: {sorted(self.others())}",
+                          criu.error_lines(images))
+        if whole and not self.mode.leave_running:
+            self.bring_back(images)
         self.compare()
+        if "busy" in self.facts:
+            self.goes_on()
+        shutil.rmtree(images)
+
+    def bring_back(self, images):
+        """The images are whole, so that tasks may have ended: they must hold all of the tree."""
+        process.kill_tree(self.pid)
+        left = self.until_gone([self.pid]) or self.until_gone(self.others())
+        if left:
+            raise Failure(f"dump left tasks behind: {sorted(left)}")
+        tool = criu.CriuLite(self.options.criu_lite, images, self.options.timeout)
+        tool.restore(self.restore_options())
+
+    def goes_on(self):
+        """What can be said of a tree that changes all the time: nobody is stopped or traced."""
+        def held():
+            return [line for pid in self.tree() for line in process.held_threads(pid)]
+        if not process.until(lambda: not held(), 2):
+            raise Failure("tasks are stopped or traced", held())
+        if not os.path.exists(f"/proc/{self.pid}"):
+            raise Failure("the test has ended")
 
     def until_gone(self, pids, timeout=None):
         """Waits for all pids to be gone; returns those that are not."""

@@ -65,6 +65,12 @@ def parse_args(argv):
                         help="comma-separated list (default: eager,lazy)")
     parser.add_argument("--iterations", type=positive, default=1, metavar="N",
                         help="dump and restore N times in a row")
+    parser.add_argument("--kills", type=positive, metavar="N",
+                        default=int(os.environ.get("ZDTM_KILLS", 10)),
+                        help="kill dumps N times, at moments that are spread evenly over a dump, "
+                             "in the modes killed and ended (default: $ZDTM_KILLS, or 10)")
+    parser.add_argument("--seed", default="", metavar="TEXT",
+                        help="draw other random moments")
     parser.add_argument("--parallel", type=positive, default=1, metavar="N",
                         help="run N tests at a time")
     parser.add_argument("--timeout", type=positive, default=30, metavar="SECONDS",

@@ -3,6 +3,7 @@
 import ctypes
 import multiprocessing
 import os
+import re
 import signal
 import time
 
@@ -21,6 +22,21 @@ def stat(pid):
     """The fields of /proc/PID/stat after the name: state, ppid, pgrp, session, ..."""
     with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
         return file.read().rpartition(")")[2].split()
+
+
+def held_threads(pid):
+    """One line for each thread of a process that is stopped or traced."""
+    found = []
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/status", encoding="utf-8",
+                      errors="replace") as file:
+                lines = file.read().splitlines()
+            found += [f"thread {thread} of {pid}: {line}" for line in lines
+                      if re.match(r"State:\t[tT]|TracerPid:\t[1-9]", line)]
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    return found
 
 
 def parents():
