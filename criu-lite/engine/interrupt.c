@@ -24,6 +24,9 @@ int interrupt_block(void)
 	sigset_t set;
 
 	end_set(&set);
+	/* Errors of a call, EFBIG and EPIPE, which are to be told and not to be died of. */
+	sigaddset(&set, SIGXFSZ);
+	sigaddset(&set, SIGPIPE);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return log_errno(-errno, "cannot block signals");
 	return 0;
