@@ -19,6 +19,7 @@ struct options {
 	bool leave_running;
 	bool leave_stopped;
 	bool shell_job;
+	bool allow_edited;		/* images that differ from the inventory's list */
 	bool detach;			/* restore -d */
 	bool lazy_pages;
 	bool on_demand;			/* lazy: no page before it is touched */

@@ -22,6 +22,7 @@
 #include "engine/plan.h"
 #include "engine/uncovered.h"
 #include "image/dir.h"
+#include "image/list.h"
 #include "image/reader.h"
 #include "images/pstree.pb-c.h"
 #include "util/arena.h"
@@ -38,6 +39,9 @@ static int load_inventory(struct restore *r)
 	if (ret == -ENOENT)
 		return log_errno(ret, "%s: no inventory.img: the dump is not complete",
 				 r->images->path);
+	if (ret < 0)
+		return ret;
+	ret = image_list_check(r->images, r->inventory, r->opts->allow_edited);
 	if (ret < 0)
 		return ret;
 	if (!r->inventory->has_fdinfo_per_id || !r->inventory->fdinfo_per_id)

@@ -26,6 +26,8 @@ const struct option_row option_table[] = {
 	{ "action-script", 0, OPTION_REFUSED, COMMAND_ALL, "FILE", NULL, 0 },
 	{ "all", 0, OPTION_BOOL, COMMAND_CHECK, NULL, "check the optional features too",
 	  FIELD(all) },
+	{ "allow-edited", 0, OPTION_BOOL, RESTORE | VERIFY, NULL,
+	  "take images that were changed after the dump", FIELD(allow_edited) },
 	{ "allow-uprobes", 0, OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },
 	{ "auto-dedup", 0, OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },
 	{ "config", 0, OPTION_STRING, COMMAND_ALL, "FILE", "read options from FILE",

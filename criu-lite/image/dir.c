@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "image/list.h"
 #include "image/writer.h"
 #include "sys/syscall.h"
 #include "util/log.h"
@@ -24,10 +25,16 @@
 static int dir_new(int fd, char *path, unsigned int depth, struct image_dir **dir)
 {
 	struct image_dir *d = malloc(sizeof(*d));
+	struct image_list *list = image_list_new();
 
-	if (!d)
+	if (!d || !list) {
+		free(d);
+		image_list_free(list);
 		return -ENOMEM;
-	*d = (struct image_dir){ .fd = fd, .path = path, .img_version = 2, .depth = depth };
+	}
+	*d = (struct image_dir){
+		.fd = fd, .path = path, .img_version = 2, .depth = depth, .list = list,
+	};
 	*dir = d;
 	return 0;
 }
@@ -92,6 +99,7 @@ void image_dir_free(struct image_dir *dir)
 		return;
 	if (dir->fd >= 0)
 		close(dir->fd);
+	image_list_free(dir->list);
 	free(dir->path);
 	free(dir);
 }
@@ -107,13 +115,18 @@ static int open_new(const struct image_dir *dir, const char *name, int flags)
 		.mode = 0644,
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
 	};
-	int fd;
+	int fd, r;
 
 	if (unlinkat(dir->fd, name, 0) < 0 && errno != ENOENT)
 		return log_errno(-errno, "%s/%s: cannot remove the old image", dir->path, name);
 	fd = sys_openat2(dir->fd, name, &how);
 	if (fd < 0)
 		return log_errno(fd, "%s/%s: cannot create", dir->path, name);
+	r = image_list_add(dir, name);
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
 	return fd;
 }
 
@@ -144,6 +157,9 @@ int image_open_named(const struct image_dir *dir, const char *name, int flags)
 {
 	if (flags & O_CREAT)
 		return open_new(dir, name, flags);
+	/* What no dump wrote there is not looked at: it may be an older one's. */
+	if (image_list_hides(dir, name))
+		return -ENOENT;
 	return open_old(dir, name, flags);
 }
 
@@ -189,12 +205,17 @@ int image_dir_begin(const struct image_dir *dir)
 int image_dir_commit(const struct image_dir *dir, const InventoryEntry *inventory)
 {
 	const char *name = image_desc(IMAGE_INVENTORY)->name;
+	InventoryEntry sealed = *inventory;
 	int r;
 
 	/* One call for all files; the kernel reports their write errors too (5.8). */
 	if (syncfs(dir->fd) < 0)
 		return log_errno(-errno, "%s: cannot sync the images", dir->path);
-	r = image_write_named(dir, IMAGE_INVENTORY, INVENTORY_TEMPORARY, &inventory->base);
+	r = image_list_seal(dir, &sealed);
+	if (r < 0)
+		return r;
+	r = image_write_named(dir, IMAGE_INVENTORY, INVENTORY_TEMPORARY, &sealed.base);
+	image_list_unseal(&sealed);
 	if (r < 0)
 		return r;
 	if (renameat(dir->fd, INVENTORY_TEMPORARY, dir->fd, name) < 0)

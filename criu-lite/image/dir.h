@@ -24,12 +24,15 @@
 /* A chain of parents that is longer is a circle, or might as well be one. */
 #define IMAGE_DIR_MAX_DEPTH 1024
 
+struct image_list;
+
 struct image_dir {
 	int fd;				/* O_PATH is not enough: it is synced */
 	char *path;			/* as it was opened, for the log */
 	/* Framing of all files but the inventory; 2 until the inventory says 1. */
 	uint32_t img_version;
 	unsigned int depth;		/* 0: the top, 1: its parent, ... */
+	struct image_list *list;	/* what was written, or what may be read */
 };
 
 /* Opens an existing directory. Returns 0 or -errno, logged. */

@@ -133,6 +133,7 @@ static void fill_value(struct arena *arena, const ProtobufCFieldDescriptor *f, v
 	case PROTOBUF_C_TYPE_INT64:
 		*(int64_t *)value = INT64_MIN + f->id;
 		break;
+	case PROTOBUF_C_TYPE_FIXED32:
 	case PROTOBUF_C_TYPE_UINT32:
 		*(uint32_t *)value = f->id;
 		break;

@@ -20,6 +20,8 @@
 #include <unistd.h>
 
 #include "image/dir.h"
+#include "image/list.h"
+#include "util/crc32c.h"
 #include "util/io.h"
 #include "util/log.h"
 #include "util/macro.h"
@@ -32,6 +34,9 @@ struct image_writer {
 	int error;			/* the first one; 0: none yet */
 	char *path;			/* for the log */
 	size_t n_entries;
+	const struct image_dir *dir;
+	uint32_t crc;			/* of what is in the file ... */
+	bool bypassed;			/* ... but somebody else wrote there too */
 	size_t used;			/* of buf */
 	uint8_t buf[WRITER_BUFFER];
 };
@@ -42,15 +47,22 @@ static int writer_fail(struct image_writer *w, int err, const char *action)
 	return w->error;
 }
 
+static int write_out(struct image_writer *w, const void *data, size_t len)
+{
+	int r = write_all(w->fd, data, len);
+
+	w->crc = crc32c(w->crc, data, len);
+	return r < 0 ? writer_fail(w, r, "write") : 0;
+}
+
 static int writer_flush(struct image_writer *w)
 {
-	int r;
+	size_t used = w->used;
 
 	if (w->error)
 		return w->error;
-	r = write_all(w->fd, w->buf, w->used);
 	w->used = 0;
-	return r < 0 ? writer_fail(w, r, "write") : 0;
+	return write_out(w, w->buf, used);
 }
 
 static int writer_put(struct image_writer *w, const void *data, size_t len)
@@ -64,10 +76,8 @@ static int writer_put(struct image_writer *w, const void *data, size_t len)
 		if (r < 0)
 			return r;
 	}
-	if (len > sizeof(w->buf)) {
-		r = write_all(w->fd, data, len);
-		return r < 0 ? writer_fail(w, r, "write") : 0;
-	}
+	if (len > sizeof(w->buf))
+		return write_out(w, data, len);
 	memcpy(w->buf + w->used, data, len);
 	w->used += len;
 	return 0;
@@ -95,7 +105,9 @@ static int writer_open(const struct image_dir *dir, enum image_type type, const 
 		return log_errno(-ENOMEM, "%s/%s: cannot create", dir->path, name);
 	w->desc = image_desc(type);
 	w->error = 0;
-	w->n_entries = w->used = 0;
+	w->n_entries = w->used = w->crc = 0;
+	w->bypassed = false;
+	w->dir = dir;
 	assert(w->desc->head != IMAGE_HEAD_RAW);
 	if (asprintf(&w->path, "%s/%s", dir->path, name) < 0) {
 		free(w);
@@ -182,6 +194,7 @@ int image_writer_fd(struct image_writer *w)
 {
 	int r = writer_flush(w);
 
+	w->bypassed = true;
 	return r < 0 ? r : w->fd;
 }
 
@@ -194,6 +207,8 @@ int image_writer_close(struct image_writer *w)
 	w->fd = -1;
 	if (close(fd) < 0 && !r)
 		r = writer_fail(w, -errno, "write");
+	if (!r && !w->bypassed)
+		image_list_set_crc(w->dir, strrchr(w->path, '/') + 1, w->crc);
 	image_writer_free(w);
 	return r;
 }
