@@ -112,6 +112,9 @@ static const struct file_kind *kind_of(const struct restore *r, FdTypes type)
 	return NULL;
 }
 
+/* How many there are: the largest number. */
+#define SIGNALS 64
+
 static int check_file(const struct restore *r, struct file *file)
 {
 	const ProtobufCMessage *member = only_member(file->entry);
@@ -128,6 +131,9 @@ static int check_file(const struct restore *r, struct file *file)
 	file->flags = p ? *(const uint32_t *)p : 0;
 	p = field_of(member, "fown");
 	file->fown = p ? *(const FownEntry *const *)p : NULL;
+	if (file->fown && (file->fown->signum > SIGNALS || file->fown->pid_type > F_OWNER_PGRP))
+		return log_errno(-EINVAL, "files: file %#x: no owner of type %u can get signal %u",
+				 file->id, file->fown->pid_type, file->fown->signum);
 	file->kind = kind_of(r, file->type);
 	if (!file->kind)
 		return log_errno(-ENOTSUP, "files: file %#x is of type %s, which is not covered",

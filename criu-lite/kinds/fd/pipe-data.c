@@ -216,10 +216,9 @@ static int load_content(struct restore *r, struct image_reader *reader, const Pi
 	if (groups->n)
 		g = bsearch(&entry->pipe_id, groups->list, groups->n, sizeof(*groups->list),
 			    compare_group);
-	if (!g) {
-		log_warn("pipe %u: has content, but no file", entry->pipe_id);
-		return 0;
-	}
+	/* It was in a pipe that some task had open: nobody could read it now. */
+	if (!g)
+		return log_errno(-EINVAL, "pipe %u: has content, but no file", entry->pipe_id);
 	if (g->data)
 		return log_errno(-EINVAL, "pipe %u: has content twice", entry->pipe_id);
 	if (entry->has_size && entry->size > INT_MAX)
