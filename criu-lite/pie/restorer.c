@@ -43,6 +43,25 @@ static void wake(uint32_t *word)
 	pie_call(futex, word, FUTEX_WAKE, INT32_MAX, 0, 0, 0);
 }
 
+static void ring(struct restore_sync *sync)
+{
+	__atomic_add_fetch(&sync->bell, 1, __ATOMIC_SEQ_CST);
+	wake(&sync->bell);
+}
+
+/*
+ * Whoever sees the failure ends the task with all its threads, the one that
+ * failed among them: each rings before it does so.
+ */
+__attribute__((noreturn))
+static void leave(struct restore_sync *sync)
+{
+	ring(sync);
+	wake(&sync->open);
+	for (;;)
+		pie_call(exit_group, EXIT_FAILED);
+}
+
 void restorer_fail(struct restorer_args *args, enum restorer_step step, long err, uint64_t arg)
 {
 	struct restore_sync *sync = args->sync;
@@ -56,18 +75,13 @@ void restorer_fail(struct restorer_args *args, enum restorer_step step, long err
 		sync->fail_arg = arg;
 		__atomic_store_n(&sync->failed, 1, __ATOMIC_SEQ_CST);
 	}
-	wake(&sync->open);
-	__atomic_add_fetch(&sync->bell, 1, __ATOMIC_SEQ_CST);
-	wake(&sync->bell);
-	for (;;)
-		pie_call(exit_group, EXIT_FAILED);
+	leave(sync);
 }
 
 static void arrive(struct restorer_args *args, enum restore_stage stage)
 {
 	__atomic_add_fetch(&args->sync->arrived[stage], 1, __ATOMIC_SEQ_CST);
-	__atomic_add_fetch(&args->sync->bell, 1, __ATOMIC_SEQ_CST);
-	wake(&args->sync->bell);
+	ring(args->sync);
 }
 
 /*
@@ -84,15 +98,13 @@ static void wait_stage(struct restorer_args *args, enum restore_stage stage)
 		uint32_t open = __atomic_load_n(&sync->open, __ATOMIC_SEQ_CST);
 
 		if (__atomic_load_n(&sync->failed, __ATOMIC_SEQ_CST))
-			break;
+			leave(sync);
 		if (open > stage)
 			return;
 		if (pie_call(futex, &sync->open, FUTEX_WAIT, open, &while_alive, 0, 0) ==
 		    -ETIMEDOUT && pie_call(getppid) != args->maker)
 			restorer_fail(args, RESTORER_STEP_PARENT, 0, 0);
 	}
-	for (;;)
-		pie_call(exit_group, EXIT_FAILED);
 }
 
 /* Says that one more thread but the leader came so far. */
