@@ -219,7 +219,7 @@ static int read_future_locks(struct task *t)
 {
 	_cleanup_(proc_maps_fini) struct proc_maps maps = {};
 	const struct proc_vma *area;
-	int ret = proc_smaps_read(t->pid, &maps);
+	int ret = proc_smaps_read(task_proc(t), &maps);
 
 	if (ret < 0)
 		return log_errno(ret, "pid %d: cannot read its mappings again", t->pid);

@@ -82,6 +82,8 @@ static void leads(void *arg)
 	sigset_t set;
 
 	s->memory = map_anon(4 * PAGE, MAP_PRIVATE);
+	/* What only a mapping that is made later shows. */
+	MUST(mlockall(MCL_FUTURE | MCL_ONFAULT));
 	pattern_fill(s->memory, 4 * PAGE, 5);
 	s->file = MUST(memfd_create("words", 0));
 	MUST(write(s->file, "words", 5));
