@@ -129,7 +129,7 @@ static int open_above(struct arena *arena, const char *path, bool *whole)
 
 		slash[slash == above] = '\0';
 		fd = sys_openat2(AT_FDCWD, above, &how);
-		if (fd >= 0 || (fd != -ENOENT && fd != -ENOTDIR) || slash == above)
+		if (fd != -ENOENT || slash == above)
 			return fd;
 		*whole = false;
 	}
@@ -141,6 +141,9 @@ static int check_place(struct dump *d, const struct fd_info *info, const char *p
 	_cleanup_close_ int above = open_above(d->arena, path, whole);
 	struct statx stx;
 
+	if (above == -ENOTDIR || above == -ELOOP)
+		return dump_refuse(info, "it is deleted, and another file stands where its "
+				   "directory was");
 	if (above < 0)
 		return log_errno(above, "pid %d: cannot open the directory of %s",
 				 info->task->pid, path);
