@@ -186,7 +186,7 @@ class Job:
                    not os.path.basename(name).startswith("link_remap.")}
             return not new
         # Killed restores may leave names of deleted files.
-        if "cut" not in self.mode.steps and not process.until(same, 2):
+        if "cuts" not in self.mode.steps and not process.until(same, 2):
             raise Failure("the names of files are not what they were",
                           sorted(self.file_names() ^ self.names))
 
