@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What may go wrong around a dump: disks, directories, signals, and the victim itself."""
+import os
+import random
+import resource
+import signal
+import subprocess
+import time
+
+from runner import process
+from victim import (CRIU_LITE, PAGE, ROUNDS, Victim, empty, expect_words,
+                    spread, test, timed, tmpfs)
+
+
+@test
+def a_dump_to_a_disk_that_any_image_fills(work):
+    with Victim(work) as v:
+        v.dump("-R")
+        pages = sum(-(-os.path.getsize(os.path.join(v.images, name)) // PAGE) + 1
+                    for name in os.listdir(v.images))
+        sizes = sorted({*range(1, min(pages, 40)), *random.sample(range(1, pages), 20 * ROUNDS)})
+        failed = 0
+        for size in sizes:
+            with tmpfs(v.images, "size=%d" % (size * PAGE)):
+                r = v.run("dump", "-R")
+                if r.returncode:
+                    v.expect_failed_dump(r, "No space")
+                    failed += 1
+                else:
+                    assert v.whole()
+        assert failed > 20, "only %d dumps failed" % failed
+
+
+@test
+def a_dump_to_a_disk_without_inodes(work):
+    with Victim(work) as v:
+        for inodes in range(2, 12):
+            with tmpfs(v.images, "nr_inodes=%d" % inodes):
+                v.expect_failed_dump(v.run("dump", "-R"), "No space")
+
+
+@test
+def a_dump_beyond_the_limit_of_file_sizes(work):
+    with Victim(work) as v:
+        for size in (0, 1, 100, 1000, PAGE, 10 * PAGE, 1 << 20):
+            def limit(size=size):
+                resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+            v.expect_failed_dump(v.run("dump", "-R", preexec_fn=limit), "too large")
+        v.dump()
+        v.restore()
+
+
+@test
+def a_dump_with_a_directory_in_the_place_of_an_image(work):
+    with Victim(work) as v:
+        v.dump("-R")
+        names = [name for name in os.listdir(v.images) if name.endswith(".img")]
+        for name in sorted(names):
+            empty(v.images)
+            os.mkdir(os.path.join(v.images, name))
+            r = v.run("dump", "-R")
+            assert r.returncode == 1, (name, r.stderr)
+            expect_words(r, [name])
+            v.expect_work()
+            assert not os.path.isfile(os.path.join(v.images, "inventory.img")), name
+
+
+@test
+def a_dump_whose_directory_vanishes_or_turns_read_only(work):
+    with Victim(work) as v:
+        duration = timed(lambda: v.dump("-R"))
+        for act in (["umount", "-l", v.images], ["mount", "-o", "remount,ro", v.images],
+                    ["sh", "-c", "rm -rf %s/*" % v.images]):
+            for delay in spread(8 * ROUNDS, duration):
+                with tmpfs(v.images, "size=64m"):
+                    dump = subprocess.Popen([CRIU_LITE, "dump", "-t", str(v.pid), "-D", v.images,
+                                             "-R"], stderr=subprocess.PIPE, text=True)
+                    time.sleep(delay)
+                    subprocess.run(act, check=False, stderr=subprocess.DEVNULL)
+                    said = dump.communicate(timeout=60)[1]
+                    assert dump.returncode in (0, 1), (act, dump.returncode, said)
+                    assert not dump.returncode or "Error" in said, (act, said)
+                    v.expect_work()
+
+
+@test
+def a_dump_that_is_told_to_end(work):
+    with Victim(work) as v:
+        duration = timed(lambda: v.dump("-R"))
+        for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            for delay in spread(10 * ROUNDS, duration):
+                empty(v.images)
+                dump = subprocess.Popen([CRIU_LITE, "dump", "-t", str(v.pid), "-D", v.images,
+                                         "-R"], stderr=subprocess.PIPE, text=True)
+                time.sleep(delay)
+                dump.send_signal(sig)
+                said = dump.communicate(timeout=60)[1]
+                # Before it has begun it dies of the signal, as any program.
+                assert dump.returncode in (0, 1, -sig), (dump.returncode, said)
+                assert v.whole() == (dump.returncode == 0), (dump.returncode, said)
+                assert dump.returncode != 1 or "given up on signal" in said, said
+                v.expect_work()
+
+
+@test
+def a_victim_that_is_struck_during_its_dump(work):
+    """Killed, stopped or continued, a task or a thread: success, or a failure that says why."""
+    acts = (signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM, signal.SIGCONT)
+    with Victim(work) as v:
+        duration = timed(lambda: v.dump("-R"))
+    for delay in spread(24 * ROUNDS, duration):
+        for leader in (True, False):
+            with Victim(work) as v:
+                empty(v.images)
+                target = v.pid if leader else v.tasks()[1]
+                sig = random.choice(acts)
+                dump = subprocess.Popen([CRIU_LITE, "dump", "-t", str(v.pid), "-D", v.images,
+                                         "-R"], stderr=subprocess.PIPE, text=True)
+                time.sleep(delay)
+                process.signal_if_there(target, sig)
+                said = dump.communicate(timeout=60)[1]
+                what = (target == v.pid, sig, delay, dump.returncode, said)
+                assert dump.returncode in (0, 1), what
+                assert v.whole() == (dump.returncode == 0), what
+                assert not dump.returncode or "Error" in said, what
+                if sig == signal.SIGSTOP:
+                    process.signal_if_there(target, signal.SIGCONT)
+                if sig in (signal.SIGSTOP, signal.SIGCONT):
+                    v.expect_work()
+                traced = [line for pid in v.tasks() for line in process.held_threads(pid)
+                          if "Tracer" in line]
+                assert not traced, (what, traced)
+
+
+# Traces a thread for a moment, over and over.
+TRACE = """
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+tid = int(sys.argv[1])
+SEIZE, INTERRUPT, DETACH, WALL = 0x4206, 0x4207, 17, 0x40000000
+print(1, flush=True)
+while True:
+    if libc.ptrace(SEIZE, tid, None, None) < 0:
+        continue
+    libc.ptrace(INTERRUPT, tid, None, None)
+    os.waitpid(tid, WALL)
+    libc.ptrace(DETACH, tid, None, None)
+"""
+
+
+@test
+def a_victim_that_somebody_else_traces_now_and_then(work):
+    with Victim(work) as v:
+        duration = timed(lambda: v.dump("-R"))
+        with subprocess.Popen(["/usr/bin/python3", "-c", TRACE, str(v.pid)], text=True,
+                              stdout=subprocess.PIPE) as tracer:
+            tracer.stdout.readline()
+            try:
+                for delay in spread(20 * ROUNDS, duration):
+                    time.sleep(delay / 10)
+                    empty(v.images)
+                    r = v.run("dump", "-R")
+                    assert r.returncode in (0, 1), (r.returncode, r.stderr)
+                    assert v.whole() == (r.returncode == 0), r.stderr
+                    assert not r.returncode or "trace" in r.stderr, r.stderr
+            finally:
+                tracer.kill()
+        v.expect_work()
