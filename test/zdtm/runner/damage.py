@@ -2,7 +2,8 @@
 """Damages one image at a time and expects restore to refuse it.
 
 Only damage that a reader can see is done: a list that ends between two of its entries is a
-shorter list. A byte that is wrong inside an entry is the business of the fuzz targets.
+shorter list. With --in-process each victim's images are given to programs that do every
+damage by themselves, without a restore (test/fuzz/damage.c, fuzz-restore.c).
 """
 import argparse
 import os
@@ -10,6 +11,7 @@ import re
 import shutil
 import signal
 import struct
+import subprocess
 import sys
 import tempfile
 
@@ -21,6 +23,14 @@ from runner.main import (HERE, default_criu_lite, default_tests_dir, finish, pri
 
 # Tests whose images are of many kinds: threads, shared memory, files, pipes, zombies.
 VICTIMS = ("task/threads", "anon-shared", "shared-offset", "fd/pipe", "zombie")
+# For --in-process, which is quicker: one of each kind of image and of open file.
+VICTIMS_IN_PROCESS = ("task/threads", "mm/anon-shared", "fd/pipe", "fd/epoll", "fd/timerfd",
+                      "fd/signalfd", "sock/scm-rights", "sock/tcp-listen", "task/zombie")
+# One bit and one byte of so many: without checksums, which takes longest, and with them.
+# Of one victim every single bit is flipped.
+STRIDE = 61
+STRIDE_LISTED = 31
+VICTIM_OF_EVERY_BIT = "fd/pipe"
 # Image names begin with one of these when no restore can do without them. A task
 # without descriptors needs no fdinfo: the format lets it be absent.
 REQUIRED = ("core-", "files", "inventory", "mm-", "pagemap-", "pages-", "pstree")
@@ -142,10 +152,37 @@ class Damage:
             raise Failure(f"restore left processes behind: {left}")
 
 
+    def run_in_process(self):
+        """Three results: the programs tell by their exit codes."""
+        listed = 1 if self.job.test.name == VICTIM_OF_EVERY_BIT else STRIDE_LISTED
+        yield self.run_program("damage", "--every", str(STRIDE), self.images)
+        yield self.run_program("damage", "--listed", "--every", str(listed), self.images)
+        yield self.run_program("fuzz-restore", os.path.join(HERE, "../fuzz/corpus/restore"))
+
+    def run_program(self, program, *args):
+        result = Result(f"{self.job.name}: {program} {' '.join(args[:-1])}".rstrip())
+        with subprocess.Popen([os.path.join(self.options.in_process, program), *args],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              errors="replace",
+                              env={**os.environ, "CRIU_LITE_FUZZ_BASE": self.images}) as p:
+            lines = p.stdout.read().splitlines()
+        counts = [line for line in lines if line.endswith((" wrong", " skipped"))]
+        if p.returncode:
+            result.failed = f"{program} returned {p.returncode}"
+            result.details = [line for line in lines if not line.startswith("ok ")][:60]
+        elif not counts:
+            result.failed = "the program ended before it could count"
+        else:
+            result.name += f": {counts[0].lstrip('# ')}"
+        return result
+
+
 def parse_args(argv):
     parser = argparse.ArgumentParser(prog="test/zdtm/damage", description=__doc__)
     parser.add_argument("-t", "--test", action="append", metavar="NAME",
                         help=f"dump these tests (default: {', '.join(VICTIMS)})")
+    parser.add_argument("--in-process", metavar="DIR",
+                        help="let the programs in DIR do the damage and load the images")
     parser.add_argument("--mode", choices=("eager", "lazy"), default="eager")
     parser.add_argument("--timeout", type=int, default=10, metavar="SECONDS")
     parser.add_argument("--tests", metavar="DIR", default=default_tests_dir())
@@ -162,6 +199,10 @@ def run_victim(test, workdir, options):
         process.kill_descendants(victim.job.statuses)
         yield Result(f"{victim.job.name}: dump", failed=str(failure), details=failure.details)
         return
+    if options.in_process:
+        process.kill_descendants(victim.job.statuses)
+        yield from victim.run_in_process()
+        return
     for case in victim.cases():
         yield victim.run_case(*case)
 
@@ -173,7 +214,8 @@ def main(argv):
     if options.criu_lite:
         options.criu_lite = os.path.abspath(options.criu_lite)
     options.crit, options.keep, options.iterations = None, False, 1
-    tests, unused = select(catalog.find(HERE, options.tests), options.test or VICTIMS)
+    tests, unused = select(catalog.find(HERE, options.tests),
+                           options.test or (VICTIMS_IN_PROCESS if options.in_process else VICTIMS))
     if unused or not options.criu_lite:
         print(f"damage: no criu-lite, or no test {unused}", file=sys.stderr)
         return 2
