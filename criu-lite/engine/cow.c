@@ -124,13 +124,15 @@ const struct cow_pieces *cow_pieces(const struct restore *r)
 
 /*
  * Whether a child can have the mapping from its parent. DROPPABLE memory is wiped
- * by fork, and huge pages (hugetlb) are reserved for who maps them.
+ * by fork, and huge pages (hugetlb) are reserved for who maps them. Where there is a
+ * NUMA policy, pages must be read under it.
  */
 static bool key_of(const struct restore *r, const VmaEntry *e, struct cow_key *key)
 {
 	uint32_t class = e->status & VMA_CLASS_MASK;
 
-	if (memory_restore_pages(r, e) != PLAN_PAGES_READ || e->flags & (MAP_DROPPABLE | MAP_HUGETLB))
+	if (memory_restore_pages(r, e) != PLAN_PAGES_READ || e->mempolicy ||
+	    e->flags & (MAP_DROPPABLE | MAP_HUGETLB))
 		return false;
 	*key = (struct cow_key){ .class = class, .flags = e->flags & ~(uint32_t)MAP_LOCKED };
 	if (class == (VMA_REGULAR | VMA_FILE_PRIVATE)) {
@@ -325,12 +327,18 @@ static int make_piece(struct restore *r, struct task *t, const struct restorer_v
 	return 0;
 }
 
-/* What is only read stays shared: the restorer locks it. */
+/*
+ * What is only read stays shared, and so does what is locked on fault: the
+ * restorer locks it. Here as there, ENOMEM for a page says that it can't come.
+ */
 static int lock_piece(const struct task *t, const VmaEntry *e, struct cow_piece *piece)
 {
-	if (!(e->flags & MAP_LOCKED) || !(e->prot & PROT_WRITE))
+	void *at = (void *)piece->at;
+	size_t len = piece->end - piece->start;
+
+	if (!(e->flags & MAP_LOCKED) || !(e->prot & PROT_WRITE) || e->locked_on_fault)
 		return 0;
-	if (mlock((void *)piece->at, piece->end - piece->start) < 0)
+	if (mlock2(at, len, MLOCK_ONFAULT) < 0 || (mlock2(at, len, 0) < 0 && errno != ENOMEM))
 		return log_errno(-errno, "pid %d: cannot lock its memory from %#lx on", t->pid,
 				 (unsigned long)piece->start);
 	piece->locked = true;
@@ -383,33 +391,24 @@ static int stage(struct restore *r, struct task *t, const struct cow_areas *area
 	return ret;
 }
 
-static int mark_wanted(const struct restore *r, const struct task *t, struct cow_areas *areas)
+/* @maker is @t or a helper: whom a helper makes has the memory of @t, too. */
+static int mark_wanted(const struct restore *r, const struct task *t, const struct task *maker,
+		       struct cow_areas *areas)
 {
 	struct task *child;
 
-	TAILQ_FOREACH(child, &t->children, sibling) {
+	TAILQ_FOREACH(child, &maker->restore->birth.makes, made) {
 		_cleanup_(cow_areas_cleanup) struct cow_areas theirs = {};
-		int ret;
+		bool live = task_is_live(child);
+		int ret = live ? list_areas(r, child, &theirs) : mark_wanted(r, t, child, areas);
 
-		if (!task_is_live(child))
-			continue;
-		ret = list_areas(r, child, &theirs);
 		if (ret < 0)
 			return ret;
-		cow_want(areas->list, areas->n, t->restore->pages, theirs.list, theirs.n,
-			 child->restore->pages);
+		if (live)
+			cow_want(areas->list, areas->n, t->restore->pages, theirs.list, theirs.n,
+				 child->restore->pages);
 	}
 	return 0;
-}
-
-static bool has_live_children(const struct task *t)
-{
-	const struct task *child;
-
-	TAILQ_FOREACH(child, &t->children, sibling)
-		if (task_is_live(child))
-			return true;
-	return false;
 }
 
 static int prepare(struct restore *r, struct task *t, char *buf)
@@ -420,7 +419,7 @@ static int prepare(struct restore *r, struct task *t, char *buf)
 	if (ret == 0)
 		ret = take_over(r, t, &areas, buf);
 	if (ret == 0)
-		ret = mark_wanted(r, t, &areas);
+		ret = mark_wanted(r, t, t, &areas);
 	return ret == 0 ? stage(r, t, &areas) : ret;
 }
 
@@ -428,7 +427,7 @@ int cow_prepare(struct restore *r, struct task *t)
 {
 	_cleanup_free_ char *buf = NULL;
 
-	if (!task_is_live(t) || (!r->cow->pieces.n && !has_live_children(t)))
+	if (!task_is_live(t) || (!r->cow->pieces.n && TAILQ_EMPTY(&t->restore->birth.makes)))
 		return 0;
 	buf = malloc(COMPARE_SIZE);
 	if (!buf)

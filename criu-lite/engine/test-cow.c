@@ -139,7 +139,7 @@ static void make_task(struct fixture *f, struct lot *lot, int pid, struct task *
 	t->pid = pid;
 	t->state = TASK_ALIVE;
 	t->restore = &lot->restore;
-	TAILQ_INIT(&t->children);
+	TAILQ_INIT(&lot->restore.birth.makes);
 	t->mm = arena_message(f->r.arena, MmEntry, mm_entry__init);
 	t->mm->vmas = arena_new_array(f->r.arena, VmaEntry *, WINDOW);
 	lot->map.extents = arena_new_array(f->r.arena, struct page_extent, WINDOW);
@@ -152,7 +152,7 @@ static void make_task(struct fixture *f, struct lot *lot, int pid, struct task *
 	for_runs(f, lot, lot->pages, add_pages);
 	TAILQ_INSERT_TAIL(&f->r.tasks, t, link);
 	if (parent)
-		TAILQ_INSERT_TAIL(&parent->children, t, sibling);
+		TAILQ_INSERT_TAIL(&parent->restore->birth.makes, t, made);
 }
 
 static void make_child(struct fixture *f, struct lot *lot, int pid, struct lot *parent)
