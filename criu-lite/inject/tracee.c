@@ -47,6 +47,7 @@ enum {
 	XSTATE_START = 16 << 10,	/* bytes; AVX-512 and AMX fit */
 	XSTATE_MAX = 1 << 20,
 	PAD_TRIES = 1000,
+	SEIZE_TRIES = 5,
 };
 
 static bool is_zombie(pid_t pid, pid_t tid)
@@ -61,12 +62,33 @@ static bool is_zombie(pid_t pid, pid_t tid)
 	return state && (state[2] == 'Z' || state[2] == 'X');
 }
 
+/*
+ * A leader that ended because another thread executes a program can't be seized, and
+ * is no zombie when we look: its number is that thread's now. So try again.
+ */
+static int seize(pid_t pid, pid_t tid)
+{
+	const struct timespec pause = { .tv_nsec = 1000 * 1000 };
+	int err = 0;
+
+	for (int i = 0; i < SEIZE_TRIES; i++) {
+		if (ptrace(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD) == 0)
+			return 0;
+		err = -errno;
+		if (err != -EPERM || is_zombie(pid, tid))
+			return err;
+		nanosleep(&pause, NULL);
+	}
+	return err;
+}
+
 int tracee_seize(pid_t pid, pid_t tid, struct tracee *t)
 {
-	*t = (struct tracee){ .pid = pid, .tid = tid };
-	if (ptrace(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD) < 0) {
-		int err = -errno;
+	int err;
 
+	*t = (struct tracee){ .pid = pid, .tid = tid };
+	err = seize(pid, tid);
+	if (err < 0) {
 		if (err == -EPERM && is_zombie(pid, tid))
 			return -ESRCH;
 		if (err == -EPERM || err == -ESRCH)
