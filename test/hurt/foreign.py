@@ -50,7 +50,7 @@ def images_of_another_architecture(work):
     with foreign(work) as v:
         for machine in ("AARCH64", "S390", "PPC64"):
             edit(v, "core-%d.img" % v.pid, lambda e, m=machine: e[0].update(mtype=m))
-            expect_refusal(v, v.run("restore", "-d"), "is not x86_64")
+            expect_refusal(v, v.run("restore", "-d", "--allow-edited"), "is not x86_64")
 
 
 @test
@@ -58,7 +58,7 @@ def images_of_another_format(work):
     with foreign(work) as v:
         for version in (0, 3, 1000):
             edit(v, "inventory.img", lambda e, n=version: e[0].update(img_version=n))
-            expect_refusal(v, v.run("restore", "-d"), "version", "pre-dump")
+            expect_refusal(v, v.run("restore", "-d", "--allow-edited"), "version", "pre-dump")
 
 
 @test
@@ -74,7 +74,7 @@ def images_of_a_processor_that_can_more(work):
             path = os.path.join(v.images, "core-%d.img" % v.pid)
             shutil.copy(path, path + ".before")
             edit(v, os.path.basename(path), change)
-            expect_refusal(v, v.run("restore", "-d"), "xsave", "xstate", "extended state",
+            expect_refusal(v, v.run("restore", "-d", "--allow-edited"), "xsave", "xstate", "extended state",
                            "processor")
             os.rename(path + ".before", path)
 
@@ -96,7 +96,7 @@ def images_of_another_kernel(work):
             byte = f.read(1)
             f.seek(-1, os.SEEK_CUR)
             f.write(bytes([byte[0] ^ 1]))
-        expect_refusal(v, v.run("restore", "-d"), "vdso: its code is not this kernel's")
+        expect_refusal(v, v.run("restore", "-d", "--allow-edited"), "vdso: its code is not this kernel's")
 
 
 def show(v, name):
