@@ -32,7 +32,7 @@
 /* More than the longest line: a name is at most PATH_MAX, newlines as four bytes. */
 enum { READ_BUFFER = 64 << 10 };
 
-#define CODE(a, b) ((a) | (b) << 8)
+#define CODE(a, b) ((unsigned char)(a) | (unsigned char)(b) << 8)
 
 /* Two-letter codes to bits; ascending as the enum is. */
 static const uint16_t flag_code_table[] = {

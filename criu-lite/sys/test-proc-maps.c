@@ -32,7 +32,7 @@ static const char smaps_text[] =
 	"VmFlags: rd mr mw me \n"
 	"55a217f90000-55a217f96000 r-xp 00002000 fe:00 247498      /usr/bin/a b\\012c (deleted)\n"
 	"Size:                 24 kB\n"
-	"VmFlags: rd ex mr mw me zz \n"
+	"VmFlags: rd ex mr mw me zz z\274 \n"
 	"7fc0a0000000-7fd0a0000000 -w-s 1000000000 100:fffff 18446744073709551615 /dev/x\n"
 	"VmFlags: wr sh mr mw me ms dc nr gd\n"
 	"7fd0a0000000-7fd0a0001000 ---p 00000000 00:00 0 \n"
