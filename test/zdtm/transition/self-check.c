@@ -218,6 +218,13 @@ static void *child_keeper(void *arg)
 	return NULL;
 }
 
+/* A thread is born with all signals blocked: what is seen of it counts from here on. */
+static void wait_for_round(struct common *c, enum worker worker)
+{
+	while (!atomic_load(&c->rounds[worker]))
+		usleep(1000);
+}
+
 static void threaded_child(void *arg)
 {
 	struct state *s = arg;
@@ -225,6 +232,7 @@ static void threaded_child(void *arg)
 
 	MUST(pipe2(s->pipe, O_CLOEXEC));
 	thread = zdtm_thread(child_keeper, s);
+	wait_for_round(s->common, CHILD_KEEPER);
 	zdtm_wait();
 	MUST_ZERO(pthread_join(thread, NULL));
 }
@@ -271,6 +279,8 @@ static void setup(void *arg)
 	s->threads[1] = zdtm_thread(holder, s);
 	s->threads[2] = zdtm_thread(keeper, s);
 	start_ticks();
+	for (enum worker worker = 0; worker < N_WORKERS; worker++)
+		wait_for_round(s->common, worker);
 }
 
 static void spoil(void *arg)
