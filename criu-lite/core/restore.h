@@ -76,9 +76,10 @@ struct task_birth {
 	int session;
 };
 
-/* Where a task put its restorer: the coordinator unmaps it at the end. */
+/* What the tasks of the tree tell the coordinator of one of them. */
 struct restore_area {
-	uint64_t start, end;
+	uint64_t start, end;		/* its restorer, which is unmapped at the end */
+	uint32_t made;			/* its maker: it exists, or has existed */
 };
 
 /* What only a restore knows of a task. */

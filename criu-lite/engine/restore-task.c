@@ -126,11 +126,25 @@ static int exit_signal_of(const struct task *t)
 	return t->parent && tc && tc->has_exit_signal ? (int)tc->exit_signal : SIGCHLD;
 }
 
+/* Whether it ended by itself, as it was to; nobody else had a say in it. */
+static int check_end(const struct task *child, const siginfo_t *info)
+{
+	uint32_t status = child->state == TASK_DEAD ? task_core(child)->tc->exit_code : 0;
+	int signo = status & 0x7f;
+	int want = signo ? signo : (int)(status >> 8 & 0xff);
+
+	if ((info->si_code == CLD_EXITED) == !signo && info->si_status == want)
+		return 0;
+	return log_errno(-ECANCELED, "pid %d ended during its restore (%s %d)", child->pid,
+			 info->si_code == CLD_EXITED ? "exit code" : "signal", info->si_status);
+}
+
 /* Waits for the ends of the children of @state. */
 static int settle(struct task *t, enum task_state state, int flags)
 {
 	struct task *child;
 	siginfo_t info;
+	int ret;
 
 	TAILQ_FOREACH(child, &t->children, sibling) {
 		if (child->state != state)
@@ -138,6 +152,9 @@ static int settle(struct task *t, enum task_state state, int flags)
 		if (waitid(P_PID, child->pid, &info, WEXITED | __WALL | flags) < 0)
 			return log_errno(-errno, "pid %d: cannot wait for its child %d", t->pid,
 					 child->pid);
+		ret = check_end(child, &info);
+		if (ret < 0)
+			return ret;
 		sys_take_signal(exit_signal_of(child));
 	}
 	return 0;
@@ -145,8 +162,8 @@ static int settle(struct task *t, enum task_state state, int flags)
 
 /*
  * Helpers end for good, and leave their children to us; then zombies, which
- * stay as such. Either's SIGCHLD, or what it sends instead, was not there at the dump: a zombie's had been
- * delivered, or is among the saved signals.
+ * stay as such. Either's SIGCHLD, or what it sends instead, was not there at
+ * the dump: a zombie's had been delivered, or is among the saved signals.
  */
 static int settle_children(struct task *t)
 {
@@ -300,6 +317,7 @@ int restore_task_make(struct restore *r, struct task *t, int *pidfd)
 		return log_errno(pid, "pid %d: the pid is taken by another task", t->pid);
 	if (pid < 0)
 		return log_errno(pid, "pid %d: cannot make the task", t->pid);
+	__atomic_store_n(&t->restore->area->made, 1, __ATOMIC_SEQ_CST);
 	if (pidfd)
 		*pidfd = fd;
 	return 0;

@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -45,6 +46,7 @@
 #include "sys/features.h"
 #include "sys/syscall.h"
 #include "util/arena.h"
+#include "util/cleanup.h"
 #include "util/log.h"
 
 /* From here on the numbers below service_base belong to the tasks. */
@@ -85,30 +87,57 @@ static uint32_t count_threads(const struct restore *r)
 	return n;
 }
 
-/* Whether it makes sense to wait on: asked when nobody arrived for a while. */
+/* Why a child of ours has ended; of another's nothing can be said. */
+static int report_end(const struct task *t, int pidfd)
+{
+	siginfo_t info = {};
+
+	if (waitid(P_PIDFD, pidfd, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid)
+		return log_errno(-ECANCELED, "pid %d ended during its restore (%s %d)", t->pid,
+				 info.si_code == CLD_EXITED ? "exit code" : "signal",
+				 info.si_status);
+	return log_errno(-ECANCELED, "pid %d ended during its restore", t->pid);
+}
+
+/* Also of a task that nobody has collected yet: its pidfd is readable from its end on. */
+static int check_task(const struct task *t)
+{
+	_cleanup_close_ int own = -1;
+	struct pollfd p = { .fd = t->restore->pidfd, .events = POLLIN };
+
+	if (p.fd < 0) {
+		if (!__atomic_load_n(&t->restore->area->made, __ATOMIC_SEQ_CST))
+			return 0;
+		/* For this look only: before its stage is passed, the pid may be another's. */
+		own = sys_pidfd_open(t->pid, 0);
+		if (own == -ESRCH)
+			return log_errno(-ECANCELED, "pid %d ended during its restore", t->pid);
+		if (own < 0)
+			return log_errno(own, "pid %d: cannot look at the new task", t->pid);
+		p.fd = own;
+	}
+	return poll(&p, 1, 0) > 0 ? report_end(t, p.fd) : 0;
+}
+
+/*
+ * Whether it makes sense to wait on: asked when nobody arrived for a while.
+ * From the moment when all have their files, zombies and helpers end by
+ * themselves: their parents see to it that they do so as they should.
+ */
 static int check_alive(void *arg)
 {
 	struct restore *r = arg;
+	const bool all = r->sync->open <= RESTORE_STAGE_FILES;
 	struct task *t;
 	int ret = interrupt_check("restore");
 
-	if (ret < 0)
-		return ret;
 	TAILQ_FOREACH(t, &r->tasks, link) {
-		siginfo_t info = {};
-
-		if (t->restore->pidfd < 0 || !task_is_live(t))
-			continue;
-		/* A signal 0 to a task that ended but was not collected still works: look. */
-		if (waitid(P_PIDFD, t->restore->pidfd, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-		    info.si_pid)
-			return log_errno(-ECANCELED, "pid %d ended during its restore (%s %d)",
-					 t->pid, info.si_code == CLD_EXITED ? "exit code" : "signal",
-					 info.si_status);
-		if (sys_pidfd_send_signal(t->restore->pidfd, 0, NULL) == -ESRCH)
-			return log_errno(-ECANCELED, "pid %d ended during its restore", t->pid);
+		if (ret < 0)
+			return ret;
+		if (all || task_is_live(t))
+			ret = check_task(t);
 	}
-	return 0;
+	return ret;
 }
 
 static int pass_stage(struct restore *r, enum restore_stage stage, uint32_t n)

@@ -184,7 +184,7 @@ def parse_args(argv):
     parser.add_argument("--in-process", metavar="DIR",
                         help="let the programs in DIR do the damage and load the images")
     parser.add_argument("--mode", choices=("eager", "lazy"), default="eager")
-    parser.add_argument("--timeout", type=int, default=10, metavar="SECONDS")
+    parser.add_argument("--timeout", type=int, default=120, metavar="SECONDS")
     parser.add_argument("--tests", metavar="DIR", default=default_tests_dir())
     parser.add_argument("--criu-lite", metavar="PATH")
     return parser.parse_args(argv)

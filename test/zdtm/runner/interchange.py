@@ -290,7 +290,7 @@ def parse_args(argv):
     parser.add_argument("-t", "--test", action="append", metavar="NAME",
                         help=f"rewrite the images of these (default: {', '.join(VICTIMS)})")
     parser.add_argument("--mode", choices=("eager", "lazy"), default="eager")
-    parser.add_argument("--timeout", type=int, default=20, metavar="SECONDS")
+    parser.add_argument("--timeout", type=int, default=120, metavar="SECONDS")
     parser.add_argument("--keep", action="store_true", help="keep the files of failed runs")
     parser.add_argument("--tests", metavar="DIR", default=default_tests_dir())
     parser.add_argument("--criu-lite", metavar="PATH")

@@ -306,8 +306,10 @@ class Job:
             self.compare()
         elif whole:
             self.all_or_none()
-        if code != 1 and os.path.exists(f"/proc/{self.pid}"):
-            process.kill_tree(self.pid)
+        if code != 1:
+            # What was killed may be the root of a tree that was complete, and goes on without it.
+            for pid in {*self.pids} & {*process.descendants(os.getpid())}:
+                process.kill_tree(pid)
         left = self.until_alone()
         if left:
             raise Failure(f"restore left processes behind: {sorted(left)}", details)

@@ -73,7 +73,7 @@ def parse_args(argv):
                         help="draw other random moments")
     parser.add_argument("--parallel", type=positive, default=1, metavar="N",
                         help="run N tests at a time")
-    parser.add_argument("--timeout", type=positive, default=30, metavar="SECONDS",
+    parser.add_argument("--timeout", type=positive, default=120, metavar="SECONDS",
                         help="how long one step may take (default: 30)")
     parser.add_argument("--keep", action="store_true",
                         help="keep images and logs of failed runs and say where they are")
