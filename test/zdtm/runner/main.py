@@ -74,7 +74,7 @@ def parse_args(argv):
     parser.add_argument("--parallel", type=positive, default=1, metavar="N",
                         help="run N tests at a time")
     parser.add_argument("--timeout", type=positive, default=120, metavar="SECONDS",
-                        help="how long one step may take (default: 30)")
+                        help="how long one step may take (default: 120)")
     parser.add_argument("--keep", action="store_true",
                         help="keep images and logs of failed runs and say where they are")
     parser.add_argument("--workdir", metavar="DIR",
