@@ -19,20 +19,24 @@
 static int read_options(struct options *opts, const struct command *command, int argc,
 			char **argv, int *help)
 {
-	const char *config;
-	int no_default, r;
+	struct options first;
+	int r;
 
+	/* The command line says which files come before it. */
+	options_init(&first);
+	r = options_parse(&first, command->id, argc, argv, help);
+	if (r < 0 || *help)
+		return r;
 	options_init(opts);
-	options_find_config(argc, argv, &config, &no_default);
-	if (!no_default) {
+	if (!first.no_default_config) {
 		r = config_read_defaults(opts, command->id);
 		if (r < 0)
 			return r;
 	}
-	if (config) {
-		r = config_read(opts, command->id, config);
+	if (first.config) {
+		r = config_read(opts, command->id, first.config);
 		if (r == -ENOENT)
-			return log_errno(r, "--config %s: cannot read", config);
+			return log_errno(r, "--config %s: cannot read", first.config);
 		if (r < 0)
 			return r;
 	}

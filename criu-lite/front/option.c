@@ -215,6 +215,20 @@ static void make_getopt(struct option longs[N_OPTIONS + 2], char shorts[3 * N_OP
 	*s = '\0';
 }
 
+/* getopt_long() returned @c, ':' or '?'; @arg is what it has looked at last. */
+static int bad_option(int c, const char *arg)
+{
+	const char *what = c == ':' ? "needs an argument" : "is unknown";
+
+	/* A letter may stand between others: @arg is not yet what holds it. */
+	if (optopt && optopt < ROW_BASE)
+		return log_errno(-EINVAL, "option -%c %s", optopt, what);
+	/* Of a long one that is known the number of its row is told. */
+	if (c == '?' && optopt)
+		what = "takes no argument";
+	return log_errno(-EINVAL, "option %s %s", arg, what);
+}
+
 int options_parse(struct options *opts, unsigned int command, int argc, char **argv, int *help)
 {
 	struct option longs[N_OPTIONS + 2];
@@ -222,7 +236,8 @@ int options_parse(struct options *opts, unsigned int command, int argc, char **a
 	int c, r;
 
 	make_getopt(longs, shorts);
-	optind = 1;
+	/* From the very beginning: an earlier look may have ended within "-abc". */
+	optind = 0;
 	*help = 0;
 	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		const struct option_row *row;
@@ -231,11 +246,9 @@ int options_parse(struct options *opts, unsigned int command, int argc, char **a
 			*help = 1;
 			return 0;
 		}
-		if (c == ':')
-			return log_errno(-EINVAL, "option %s needs an argument", argv[optind - 1]);
+		if (c == ':' || c == '?')
+			return bad_option(c, argv[optind - 1]);
 		row = c >= ROW_BASE ? &option_table[c - ROW_BASE] : find_letter(c);
-		if (!row)
-			return log_errno(-EINVAL, "unknown option %s", argv[optind - 1]);
 		if (row->type != OPTION_REFUSED && !(row->commands & command))
 			return log_errno(-EINVAL, "option --%s does not belong to %s", row->name,
 					 argv[0]);
@@ -245,21 +258,6 @@ int options_parse(struct options *opts, unsigned int command, int argc, char **a
 	}
 	opts->args = argv + optind;
 	opts->n_args = argc - optind;
-	return 0;
-}
-
-int options_find_config(int argc, char **argv, const char **config, int *no_default)
-{
-	*config = NULL;
-	*no_default = 0;
-	for (int i = 1; i < argc && strcmp(argv[i], "--"); i++) {
-		if (!strcmp(argv[i], "--no-default-config"))
-			*no_default = 1;
-		else if (!strncmp(argv[i], "--config=", 9))
-			*config = argv[i] + 9;
-		else if (!strcmp(argv[i], "--config") && i + 1 < argc)
-			*config = argv[++i];
-	}
 	return 0;
 }
 

@@ -44,11 +44,10 @@ int option_set(struct options *opts, const struct option_row *row, const char *a
 const struct option_row *option_find(const char *name);
 /*
  * Parses what follows the command. *help is set for --help. Strings point
- * into @argv. Returns 0 or -EINVAL, logged.
+ * into @argv, which may come out in another order that means the same. Returns
+ * 0 or -EINVAL, logged.
  */
 int options_parse(struct options *opts, unsigned int command, int argc, char **argv, int *help);
-/* The value of --config or --no-default-config, which come before all others. */
-int options_find_config(int argc, char **argv, const char **config, int *no_default);
 void options_usage(FILE *out);
 
 #endif
