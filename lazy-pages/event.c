@@ -159,13 +159,15 @@ static int read_some(struct server *server, struct lazy_space *sp, size_t max, s
 int event_ready(struct server *server, struct watch *watch, uint32_t events)
 {
 	struct lazy_space *sp = container_of(watch, struct lazy_space, watch);
-	size_t n;
+	size_t n, max;
 
 	if (sp->gone)
 		return 0;
 	do {
-		size_t max = MESSAGES_MAX;
-		int err = peek_messages(server, sp, &max);
+		int err;
+
+		max = MESSAGES_MAX;
+		err = peek_messages(server, sp, &max);
 
 		if (!err && max)
 			err = read_some(server, sp, max, &n);
@@ -173,6 +175,7 @@ int event_ready(struct server *server, struct watch *watch, uint32_t events)
 			return err;
 		if (!max)
 			break;
-	} while (n);
+		/* Fewer than were asked for: that was the last of them. */
+	} while (n == max);
 	return 0;
 }

@@ -124,12 +124,16 @@ static bool finished(const struct server *server)
 /* How long the next round waits for input: not at all while there is work. */
 static int64_t next_wait(struct server *server, int n, bool worked)
 {
-	if (n || worked) {
+	const bool only_demand = server->demand_only && server->complete;
+	const bool deferred = anything_deferred(server);
+
+	if (n || worked)
 		server->retry_ns = RETRY_MIN_NS;
+	/* Who is answered faults again at once: nothing comes before that. */
+	if (worked || (n && (deferred || !only_demand)))
 		return 0;
-	}
-	if (!anything_deferred(server))
-		return server->demand_only && server->complete ? PROBE_NS : -1;
+	if (!deferred)
+		return only_demand ? PROBE_NS : -1;
 	server->retry_ns = MIN(server->retry_ns * 2, RETRY_MAX_NS);
 	return server->retry_ns;
 }

@@ -25,6 +25,10 @@
  */
 #define ZERO_AROUND (16 * PAGE_SIZE)
 #define CHUNK_MAX (2UL << 20)
+/* A fault waits for the chunk that is on its way: large ones are for when there are none. */
+#define CALM_BYTES (16UL << 20)
+/* How far ahead of the background the disk reads; asked for when half of it is used up. */
+#define READ_AHEAD (8UL << 20)
 
 int serve_queue_fault(struct lazy_space *sp, uint64_t addr)
 {
@@ -234,6 +238,7 @@ int serve_faults(struct server *server, struct lazy_space *sp)
 	if (i) {
 		/* What the victim waits for comes first: start small again. */
 		server->chunk = SERVE_CHUNK_MIN;
+		server->calm = 0;
 		sp->n_faults -= i;
 		memmove(sp->faults, sp->faults + i, sp->n_faults * sizeof(*sp->faults));
 	}
@@ -254,6 +259,15 @@ static const struct range *next_pending(const struct space *space, uint64_t *cur
 	return r;
 }
 
+static void read_ahead(struct page_source *source, struct ahead *ahead, uint64_t at, uint64_t len)
+{
+	if (at >= ahead->start && at + MIN(len, READ_AHEAD / 2) <= ahead->end)
+		return;
+	ahead->start = at;
+	ahead->end = at + MIN(len, READ_AHEAD);
+	source_will_need(source, at, ahead->end - at);
+}
+
 static int drain_space(struct server *server, struct lazy_space *sp, bool *worked)
 {
 	const struct range *r = next_pending(&sp->space, &sp->cursor);
@@ -265,8 +279,7 @@ static int drain_space(struct server *server, struct lazy_space *sp, bool *worke
 	if (!r)
 		return 0;
 	len = MIN(r->end - at, server->chunk);
-	source_will_need(sp->source->pages, r->source + (at - r->start),
-			 MIN(r->end - at, 2 * server->chunk));
+	read_ahead(sp->source->pages, &sp->ahead, r->source + (at - r->start), r->end - at);
 	err = find_private(sp, r, at, &len, &data);
 	if (!err)
 		err = fill_range(server->fill, sp->watch.fd, at, data, len, &outcome, &done);
@@ -292,7 +305,7 @@ static int drain_segment(struct server *server, struct lazy_segment *ls, bool *w
 	if (!r)
 		return 0;
 	at = MAX(r->start, ls->cursor >= r->end ? 0 : ls->cursor);
-	source_will_need(ls->source, at, MIN(r->end - at, 2 * server->chunk));
+	read_ahead(ls->source, &ls->ahead, at, r->end - at);
 	err = fill_segment(server, ls, at, MIN(r->end - at, server->chunk), &done);
 	if (err)
 		return err;
@@ -346,7 +359,10 @@ int serve_background(struct server *server, bool *worked)
 			break;
 		}
 	}
-	if (*worked)
+	if (!*worked)
+		return 0;
+	server->calm += server->chunk;
+	if (server->calm > CALM_BYTES)
 		server->chunk = MIN(server->chunk * 2, CHUNK_MAX);
 	return 0;
 }

@@ -36,6 +36,11 @@ struct task_source {
 	unsigned int refs;		/* spaces */
 };
 
+/* What the source was last asked to bring near, in its own addresses. */
+struct ahead {
+	uint64_t start, end;
+};
+
 struct lazy_space {
 	TAILQ_ENTRY(lazy_space) link;
 	struct watch watch;		/* its userfaultfd */
@@ -55,6 +60,7 @@ struct lazy_space {
 	uint64_t *faults;		/* addresses that were read and not answered */
 	size_t n_faults, cap_faults;
 	uint64_t cursor;		/* where the background goes on */
+	struct ahead ahead;
 	bool deferred;			/* was told to come back later */
 	bool held;			/* not read for now; tried again like deferred work */
 	bool gone;			/* its memory is no more */
@@ -73,6 +79,7 @@ struct lazy_segment {
 	uint64_t window;		/* address of the mapping; 0: its file has not come yet */
 	int uffd;
 	uint64_t cursor;
+	struct ahead ahead;
 };
 
 /* Whether it matters that no event is on its way to the space any more. */
@@ -104,6 +111,7 @@ struct server {
 	bool stopping;			/* asked to end as soon as nothing is left */
 	bool demand_only;		/* no background filling */
 	uint64_t chunk;			/* bytes that the background fills at once, not 0 */
+	uint64_t calm;			/* bytes that it has filled since the last fault */
 	uint64_t retry_ns;		/* how long deferred work waits */
 	uint64_t retried_ns;		/* when it was last tried; CLOCK_MONOTONIC */
 	struct lazy_stats stats;
