@@ -103,14 +103,6 @@ static void allow_many_files(void)
 		log_debug("lazy-pages: cannot raise the limit on open files");
 }
 
-static int say_ready(int status_fd)
-{
-	_cleanup_close_ int fd = status_fd;
-	int err = fd < 0 ? 0 : write_all(fd, "", 1);
-
-	return err ? log_errno(err, "status descriptor %d: cannot write", status_fd) : 0;
-}
-
 /* Only a whole dump is served. */
 static int check_images(struct image_dir *images)
 {
@@ -149,7 +141,7 @@ int lazy_pages_run(const struct lazy_options *opts)
 		return 1;
 	server.images = images;
 	allow_many_files();
-	if (guard_block_signals() || session_listen(&server) || say_ready(opts->status_fd))
+	if (guard_block_signals() || session_listen(&server) || status_ready(opts->status_fd))
 		return 1;
 	return guard_run(serve, &server) ? 1 : 0;
 }

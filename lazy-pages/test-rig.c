@@ -120,7 +120,7 @@ void rig_write_task(struct rig *rig, int pid, unsigned int n_areas, size_t n_pag
 {
 	struct page_sink *sink;
 
-	rig_check(!page_sink_open(rig->images, IMAGE_PAGEMAP, pid, ++rig->n_pages_files, &sink),
+	rig_check(!page_sink_open(rig->images, NULL, IMAGE_PAGEMAP, pid, ++rig->n_pages_files, &sink),
 		  "page_sink_open");
 	for (unsigned int i = 0; i < n_areas; i++)
 		write_pages(sink, RIG_BASE + i * RIG_STRIDE, n_pages);
@@ -131,7 +131,7 @@ void rig_write_segment(struct rig *rig, uint64_t shmid, size_t n_pages)
 {
 	struct page_sink *sink;
 
-	rig_check(!page_sink_open(rig->images, IMAGE_SHMEM_PAGEMAP, shmid,
+	rig_check(!page_sink_open(rig->images, NULL, IMAGE_SHMEM_PAGEMAP, shmid,
 				  ++rig->n_pages_files, &sink), "page_sink_open");
 	write_pages(sink, 0, n_pages);
 	rig_check(!page_sink_close(sink), "page_sink_close");

@@ -25,6 +25,7 @@ struct kernel_features;
 struct mapped_files;
 struct memfd_inode;
 struct options;
+struct page_link;
 struct parasite;
 struct parasite_misc;
 struct proc_limits;
@@ -122,6 +123,7 @@ struct dump {
 	size_t n_filters, cap_filters;
 
 	uint32_t last_pages_id;
+	struct page_link *page_link;	/* to the page server; NULL: pages go into files here */
 	struct mapped_files *mapped;	/* files behind mappings: kinds/mm/vma.c */
 	struct memfd_inode *memfds;	/* kinds/mm/memfd.c */
 	struct remap_dump *remaps;	/* kinds/fd/remap.c */

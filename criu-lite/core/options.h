@@ -24,6 +24,9 @@ struct options {
 	bool lazy_pages;
 	bool on_demand;			/* lazy: no page before it is touched */
 	bool link_remap;		/* files whose name is gone get another one */
+	bool page_server;		/* dump: pages go to the one at address and port */
+	const char *address;
+	int port;			/* 0: none, or any */
 	uint64_t ghost_limit;		/* bytes that a file without a name may have */
 	bool all;			/* check --all */
 	const char *feature;		/* check --feature */

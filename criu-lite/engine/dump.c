@@ -20,18 +20,19 @@
 
 #include "core/dump.h"
 #include "core/file.h"
-#include "core/file.h"
 #include "core/options.h"
 #include "engine/clocks.h"
 #include "engine/collect.h"
 #include "engine/dump-images.h"
 #include "engine/interrupt.h"
 #include "engine/memory-dump.h"
+#include "engine/page-server.h"
 #include "engine/pidfile.h"
 #include "engine/plan.h"
 #include "engine/stats.h"
 #include "image/dir.h"
 #include "image/writer.h"
+#include "pages/link.h"
 #include "sys/features.h"
 #include "sys/sockdiag.h"
 #include "util/arena.h"
@@ -132,6 +133,9 @@ static int save(struct dump *d)
 	if (r < 0)
 		return r;
 	r = save_kinds(d);
+	if (r < 0)
+		return r;
+	r = page_server_complete(d);
 	if (r < 0)
 		return r;
 	r = clocks_dump(d);
@@ -254,7 +258,10 @@ int dump_run(const struct options *opts, const struct kind_table *kinds)
 	r = image_dir_open(opts->images_dir, &d.images);
 	if (r < 0)
 		return r;
-	r = dump_tree(&d);
+	r = page_server_connect(&d);
+	if (r >= 0)
+		r = dump_tree(&d);
+	page_link_cleanup(&d.page_link);
 	if (r < 0)
 		abandon_kinds(&d);
 	if (r >= 0 && stats_write_dump(&d) < 0)

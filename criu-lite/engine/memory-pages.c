@@ -86,7 +86,9 @@ static int save_extent(struct memory_save *s, uint64_t start, uint64_t end, uint
 	if (start == end)
 		return 0;
 	ret = page_sink_extent(s->sink, start, (end - start) >> PAGE_SHIFT, flags);
-	return ret < 0 ? ret : gather(s, start, end - start);
+	if (ret == 0)
+		ret = gather(s, start, end - start);
+	return ret == 0 && page_sink_in_step(s->sink) ? flush(s) : ret;
 }
 
 /* Which mappings a lazy restore may leave out (spec/images.md, section 5.3). */
@@ -220,7 +222,8 @@ static int save_all(struct memory_save *s)
 int memory_dump_save(struct dump *d, struct task *t)
 {
 	struct memory_save s = { .d = d, .t = t };
-	int ret = page_sink_open(d->images, IMAGE_PAGEMAP, t->pid, ++d->last_pages_id, &s.sink);
+	int ret = page_sink_open(d->images, d->page_link, IMAGE_PAGEMAP, t->pid,
+				 ++d->last_pages_id, &s.sink);
 
 	if (ret < 0)
 		return ret;

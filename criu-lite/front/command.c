@@ -13,6 +13,7 @@
 #include "engine/check.h"
 #include "engine/dump.h"
 #include "engine/lazy.h"
+#include "engine/page-server.h"
 #include "engine/restore.h"
 #include "engine/verify.h"
 #include "image/json.h"
@@ -28,12 +29,19 @@ static int run_dump(const struct options *opts)
 {
 	if (!opts->pid)
 		return log_errno(-EINVAL, "dump: which tree? Say -t PID");
+	if (opts->page_server && !opts->port)
+		return log_errno(-EINVAL, "dump --page-server: which one? Say --port PORT");
 	return dump_run(opts, &kind_table);
 }
 
 static int run_lazy_pages(const struct options *opts)
 {
 	return lazy_serve(opts);
+}
+
+static int run_page_server(const struct options *opts)
+{
+	return page_server_run(opts);
 }
 
 static int run_restore(const struct options *opts)
@@ -65,6 +73,8 @@ const struct command command_table[] = {
 	{ "dump", COMMAND_DUMP, "-t PID", "save a process tree to image files", run_dump },
 	{ "lazy-pages", COMMAND_LAZY_PAGES, "", "serve the pages of a lazy restore",
 	  run_lazy_pages },
+	{ "page-server", COMMAND_PAGE_SERVER, "", "receive the pages of a dump on another host",
+	  run_page_server },
 	{ "restore", COMMAND_RESTORE, "", "bring a saved process tree back", run_restore },
 	{ "show", COMMAND_SHOW, "FILE|DIR ...", "print images as JSON", run_show },
 	{ "verify", COMMAND_VERIFY, "", "check all images, as a restore does first", run_verify },

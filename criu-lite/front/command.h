@@ -10,10 +10,11 @@ enum command_id {
 	COMMAND_CHECK = 1 << 0,
 	COMMAND_DUMP = 1 << 1,
 	COMMAND_LAZY_PAGES = 1 << 2,
-	COMMAND_RESTORE = 1 << 3,
-	COMMAND_SHOW = 1 << 4,
-	COMMAND_VERIFY = 1 << 5,
-	COMMAND_ALL = (1 << 6) - 1,
+	COMMAND_PAGE_SERVER = 1 << 3,
+	COMMAND_RESTORE = 1 << 4,
+	COMMAND_SHOW = 1 << 5,
+	COMMAND_VERIFY = 1 << 6,
+	COMMAND_ALL = (1 << 7) - 1,
 };
 
 struct command {

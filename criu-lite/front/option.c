@@ -20,10 +20,13 @@
 #define DUMP COMMAND_DUMP
 #define RESTORE COMMAND_RESTORE
 #define LAZY COMMAND_LAZY_PAGES
+#define SERVER COMMAND_PAGE_SERVER
 #define VERIFY COMMAND_VERIFY
 
 const struct option_row option_table[] = {
 	{ "action-script", 0, OPTION_REFUSED, COMMAND_ALL, "FILE", NULL, 0 },
+	{ "address", 0, OPTION_STRING, DUMP | SERVER, "ADDRESS",
+	  "where the page server is (default: 127.0.0.1)", FIELD(address) },
 	{ "all", 0, OPTION_BOOL, COMMAND_CHECK, NULL, "check the optional features too",
 	  FIELD(all) },
 	{ "allow-edited", 0, OPTION_BOOL, RESTORE | VERIFY, NULL,
@@ -65,9 +68,12 @@ const struct option_row option_table[] = {
 	  "do not read the default configuration files", FIELD(no_default_config) },
 	{ "on-demand", 0, OPTION_BOOL, RESTORE | LAZY, NULL,
 	  "lazy: bring no page that nobody touches", FIELD(on_demand) },
-	{ "page-server", 0, OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },
-	{ "pidfile", 0, OPTION_STRING, DUMP | RESTORE | LAZY, "FILE",
+	{ "page-server", 0, OPTION_BOOL, DUMP, NULL,
+	  "send memory to the page server at --address and --port", FIELD(page_server) },
+	{ "pidfile", 0, OPTION_STRING, DUMP | RESTORE | LAZY | SERVER, "FILE",
 	  "write the pid of the root task, or of the server, to FILE", FIELD(pidfile) },
+	{ "port", 0, OPTION_PORT, DUMP | SERVER, "PORT",
+	  "the port of the page server (page-server: 0, the default, is any)", FIELD(port) },
 	{ "prev-images-dir", 0, OPTION_REFUSED, COMMAND_ALL, "DIR", NULL, 0 },
 	{ "restore-detached", 'd', OPTION_BOOL, RESTORE, NULL,
 	  "do not wait for the restored tree", FIELD(detach) },
@@ -77,7 +83,7 @@ const struct option_row option_table[] = {
 	  "the tree belongs to a shell: its session and terminal come from outside",
 	  FIELD(shell_job) },
 	{ "skip-in-flight", 0, OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },
-	{ "status-fd", 0, OPTION_INT, LAZY, "FD",
+	{ "status-fd", 0, OPTION_INT, LAZY | SERVER, "FD",
 	  "write one NUL byte to FD when the server listens", FIELD(status_fd) },
 	{ "stream", 0, OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },
 	{ "tcp-close", 0, OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },
@@ -104,6 +110,7 @@ void options_init(struct options *opts)
 		.verbosity = LOG_LEVEL_WARN,
 		.status_fd = -1,
 		.ghost_limit = 1 << 20,
+		.address = "127.0.0.1",
 	};
 }
 
@@ -165,6 +172,11 @@ int option_set(struct options *opts, const struct option_row *row, const char *a
 		return 0;
 	case OPTION_INT:
 		if (!arg || parse_u32(arg, 10, &value) < 0 || value > INT_MAX)
+			return bad_value(row, arg, where);
+		*(int *)field = value;
+		return 0;
+	case OPTION_PORT:
+		if (!arg || parse_u32(arg, 10, &value) < 0 || value > UINT16_MAX)
 			return bad_value(row, arg, where);
 		*(int *)field = value;
 		return 0;

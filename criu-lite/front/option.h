@@ -16,6 +16,7 @@ enum option_type {
 	OPTION_STRING,
 	OPTION_INT,		/* a descriptor or a count, >= 0 */
 	OPTION_PID,
+	OPTION_PORT,		/* 0 to 65535 */
 	OPTION_SIZE,		/* bytes, with K, M or G after the number */
 	OPTION_VERBOSITY,	/* -v, -vv, -v4, --verbosity=4 */
 	OPTION_REFUSED,		/* of CRIU's, not covered here: refused by name */

@@ -183,8 +183,17 @@ static int remove_name(const struct image_dir *dir, const char *name, bool *remo
 	if (unlinkat(dir->fd, name, 0) == 0)
 		*removed = true;
 	else if (errno != ENOENT)
-		return log_errno(-errno, "%s/%s: cannot remove the old image", dir->path, name);
+		return log_errno(-errno, "%s/%s: cannot remove the image", dir->path, name);
 	return 0;
+}
+
+int image_remove(const struct image_dir *dir, enum image_type type, uint64_t key)
+{
+	char name[IMAGE_NAME_MAX];
+	bool removed;
+
+	image_name(image_desc(type), key, name);
+	return remove_name(dir, name, &removed);
 }
 
 int image_dir_begin(const struct image_dir *dir)

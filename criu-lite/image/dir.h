@@ -55,6 +55,8 @@ int image_dir_open_parent(const struct image_dir *dir, struct image_dir **parent
 int image_open_raw(const struct image_dir *dir, enum image_type type, uint64_t key, int flags);
 /* The same by name. */
 int image_open_named(const struct image_dir *dir, const char *name, int flags);
+/* Removes what a failure leaves unfinished; one that isn't there is fine. */
+int image_remove(const struct image_dir *dir, enum image_type type, uint64_t key);
 
 /* Both return 0 or -errno, logged. */
 int image_dir_begin(const struct image_dir *dir);

@@ -46,6 +46,7 @@ struct listed {
 	size_t order;			/* of several with one name the last one counts */
 	uint32_t crc;
 	bool has_crc;
+	bool elsewhere;
 };
 
 struct image_list {
@@ -98,6 +99,15 @@ int image_list_add(const struct image_dir *dir, const char *name)
 	return 0;
 }
 
+int image_list_expect(const struct image_dir *dir, const char *name)
+{
+	int r = image_list_add(dir, name);
+
+	if (r == 0)
+		dir->list->files[dir->list->n_files - 1].elsewhere = true;
+	return r;
+}
+
 void image_list_set_crc(const struct image_dir *dir, const char *name, uint32_t crc)
 {
 	struct listed *file = find_written(dir, name);
@@ -126,7 +136,7 @@ static bool is_pages(const char *name)
 	return image_desc_raw_by_name(name) == image_desc(IMAGE_PAGES);
 }
 
-static int describe(const struct image_dir *dir, struct listed *file, ImageFileEntry *entry)
+static int describe_file(const struct image_dir *dir, struct listed *file, ImageFileEntry *entry)
 {
 	_cleanup_close_ int fd = image_open_named(dir, file->name, O_RDONLY);
 	struct stat st;
@@ -148,6 +158,18 @@ static int describe(const struct image_dir *dir, struct listed *file, ImageFileE
 	entry->has_crc32c = file->has_crc;
 	entry->crc32c = file->crc;
 	return 0;
+}
+
+/* Returns 0, -ENOENT when the file is gone again, or -errno, logged. */
+static int describe(const struct image_dir *dir, struct listed *file, ImageFileEntry *entry)
+{
+	if (file->elsewhere) {
+		entry->name = file->name;
+		entry->has_elsewhere = true;
+		entry->elsewhere = true;
+		return 0;
+	}
+	return describe_file(dir, file, entry);
 }
 
 static int compare_files(const void *a, const void *b)
@@ -275,6 +297,8 @@ static int check_file(const struct image_dir *dir, const ImageFileEntry *e, bool
 		return differs(dir, e->name, edited, "the image is missing");
 	if (fd < 0)
 		return fd;
+	if (e->elsewhere)
+		return 0;
 	if (fstat(fd, &st) < 0)
 		return log_errno(-errno, "%s/%s: cannot stat", dir->path, e->name);
 	if ((uint64_t)st.st_size != e->size)
@@ -314,11 +338,21 @@ static int compare_name(const void *key, const void *element)
 	return strcmp(key, (*(ImageFileEntry *const *)element)->name);
 }
 
+/* A page server gives the files with the pages of its page maps names of its own. */
+static bool pages_elsewhere(const InventoryEntry *inventory)
+{
+	for (size_t i = 0; i < inventory->n_images; i++)
+		if (inventory->images[i]->elsewhere)
+			return true;
+	return false;
+}
+
 bool image_list_hides(const struct image_dir *dir, const char *name)
 {
 	const InventoryEntry *inventory = dir->list->inventory;
 
-	if (!inventory || !strcmp(name, image_desc(IMAGE_INVENTORY)->name))
+	if (!inventory || !strcmp(name, image_desc(IMAGE_INVENTORY)->name) ||
+	    (is_pages(name) && pages_elsewhere(inventory)))
 		return false;
 	return !bsearch(name, inventory->images, inventory->n_images, sizeof(*inventory->images),
 			compare_name);

@@ -20,6 +20,8 @@ void image_list_free(struct image_list *list);
 
 /* Dump: a file was made; what its writer wrote has this checksum. */
 int image_list_add(const struct image_dir *dir, const char *name);
+/* A page map that a page server writes. */
+int image_list_expect(const struct image_dir *dir, const char *name);
 void image_list_set_crc(const struct image_dir *dir, const char *name, uint32_t crc);
 /*
  * Puts the list and the checksum of the inventory itself into @inventory;

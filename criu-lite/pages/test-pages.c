@@ -91,7 +91,7 @@ static void write_map(struct image_dir *dir, char tag, const struct entry *entri
 {
 	struct page_sink *sink;
 
-	assert_int_equal(page_sink_open(dir, IMAGE_PAGEMAP, KEY, 1, &sink), 0);
+	assert_int_equal(page_sink_open(dir, NULL, IMAGE_PAGEMAP, KEY, 1, &sink), 0);
 	for (size_t i = 0; i < n; i++) {
 		const struct entry *e = &entries[i];
 
@@ -330,7 +330,7 @@ static void test_sink_counts(void **state)
 	struct page_sink *sink;
 	int pipe_fds[2];
 
-	assert_int_equal(page_sink_open(d->top, IMAGE_PAGEMAP, KEY, 1, &sink), 0);
+	assert_int_equal(page_sink_open(d->top, NULL, IMAGE_PAGEMAP, KEY, 1, &sink), 0);
 	assert_int_equal(page_sink_extent(sink, AT(4), 2, PAGE_PRESENT), 0);
 	assert_int_equal(page_sink_extent(sink, AT(5), 1, PAGE_PRESENT), -EINVAL);
 	assert_int_equal(page_sink_extent(sink, AT(9), 0, PAGE_PRESENT), -EINVAL);
@@ -347,7 +347,7 @@ static void test_sink_counts(void **state)
 	assert_int_equal(page_sink_close(sink), -EPROTO);
 
 	/* A pipe that ends early. */
-	assert_int_equal(page_sink_open(d->top, IMAGE_PAGEMAP, KEY, 1, &sink), 0);
+	assert_int_equal(page_sink_open(d->top, NULL, IMAGE_PAGEMAP, KEY, 1, &sink), 0);
 	assert_int_equal(page_sink_extent(sink, AT(4), 2, PAGE_PRESENT), 0);
 	assert_int_equal(write(pipe_fds[1], pages, PAGE_SIZE), PAGE_SIZE);
 	close(pipe_fds[1]);
@@ -370,7 +370,7 @@ static void test_sink_from_file(void **state)
 		assert_int_equal(fwrite(page, sizeof(page), 1, file), 1);
 	}
 	assert_int_equal(fflush(file), 0);
-	assert_int_equal(page_sink_open(d->top, IMAGE_PAGEMAP, KEY, 1, &sink), 0);
+	assert_int_equal(page_sink_open(d->top, NULL, IMAGE_PAGEMAP, KEY, 1, &sink), 0);
 	assert_int_equal(page_sink_extent(sink, AT(1), 2, PAGE_PRESENT), 0);
 	assert_int_equal(page_sink_data_from_file(sink, fileno(file), AT(1), AT(2)), 0);
 	assert_int_equal(page_sink_close(sink), 0);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "util/cleanup.h"
+#include "util/log.h"
 
 int write_all(int fd, const void *buf, size_t len)
 {
@@ -99,6 +100,14 @@ int read_file(int dirfd, const char *path, size_t max, char **text, size_t *len)
 		*len = size;
 	*text = take_ptr(buf);
 	return 0;
+}
+
+int status_ready(int fd)
+{
+	_cleanup_close_ int status = fd;
+	int err = fd < 0 ? 0 : write_all(fd, "", 1);
+
+	return err ? log_errno(err, "status descriptor %d: cannot write", status) : 0;
 }
 
 int send_fd(int sock, int fd)

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What may go wrong around a dump: disks, directories, signals, and the victim itself."""
+import contextlib
 import os
 import random
 import resource
 import signal
 import subprocess
+import threading
 import time
 
 from runner import process
@@ -81,6 +83,88 @@ def a_dump_whose_directory_vanishes_or_turns_read_only(work):
                     assert dump.returncode in (0, 1), (act, dump.returncode, said)
                     assert not dump.returncode or "Error" in said, (act, said)
                     v.expect_work()
+
+
+@contextlib.contextmanager
+def page_server(images):
+    """Yields the server and its port."""
+    with subprocess.Popen([CRIU_LITE, "page-server", "-D", images], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            yield server, server.stdout.readline().strip()
+        finally:
+            server.kill()
+
+
+@test
+def a_dump_without_its_page_server(work):
+    with Victim(work) as v:
+        with page_server(v.images) as (server, port):
+            pass
+        v.expect_failed_dump(v.run("dump", "-R", "--page-server", "--port", port), "refused")
+
+
+@test
+def a_dump_whose_page_server_is_killed(work):
+    with Victim(work) as v:
+        def dump(delay=None):
+            with page_server(v.images) as (server, port):
+                timer = threading.Timer(delay or 0, server.kill)
+                if delay is not None:
+                    timer.start()
+                r = v.run("dump", "-R", "--page-server", "--port", port)
+                if delay is not None:
+                    timer.join()
+            return r
+
+        duration = timed(dump)
+        assert v.whole()
+        failed = 0
+        for delay in spread(30 * ROUNDS, duration):
+            empty(v.images)
+            r = dump(delay)
+            failed += r.returncode
+            if r.returncode:
+                v.expect_failed_dump(r, "Error")
+        assert failed, "no server died in time"
+
+
+@test
+def a_page_server_whose_dump_is_killed(work):
+    """What it received is gone, or all there; the victim goes on."""
+    with Victim(work) as v:
+        for delay in spread(20 * ROUNDS, 0.2):
+            empty(v.images)
+            with page_server(v.images) as (server, port):
+                dump = subprocess.Popen([CRIU_LITE, "dump", "-R", "-D", v.images, "-t",
+                                         str(v.pid), "--page-server", "--port", port],
+                                        stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                time.sleep(delay)
+                dump.kill()
+                dump.wait()
+                if not process.until(lambda: server.poll() is not None, 1):
+                    continue  # nobody came: it waits on
+                pages = [name for name in os.listdir(v.images) if name.startswith("pages-")]
+                assert bool(pages) == (server.returncode == 0), (server.returncode, pages)
+            v.expect_work()
+
+
+@test
+def a_page_server_on_a_full_disk(work):
+    with Victim(work) as v:
+        for size in (2, 10, 100):
+            with tmpfs(v.images, "size=%d" % (size * PAGE)), \
+                    page_server(v.images) as (server, port):
+                away = os.path.join(work, "away")
+                os.makedirs(away, exist_ok=True)
+                r = v.run("dump", "-R", "-D", away, "--page-server", "--port", port)
+                assert r.returncode == 1, r.stderr
+                assert server.wait(20) == 1
+                assert "No space" in server.stderr.read()
+                assert not os.path.exists(os.path.join(away, "inventory.img"))
+                left = [name for name in os.listdir(v.images) if name.endswith(".img")]
+                assert not left, left
+            v.expect_work()
 
 
 @test

@@ -100,7 +100,7 @@ int memfd_pages_save(struct dump *d, struct memfd_inode *inode)
 
 	if (!inode->entry->size)
 		return 0;
-	ret = page_sink_open(d->images, IMAGE_SHMEM_PAGEMAP, inode->entry->shmid,
+	ret = page_sink_open(d->images, d->page_link, IMAGE_SHMEM_PAGEMAP, inode->entry->shmid,
 			     ++d->last_pages_id, &sink);
 	if (ret < 0)
 		return ret;

@@ -454,7 +454,7 @@ static void test_unmapped_part_is_filled(void **state)
 	char page[5 * PAGE_SIZE];
 
 	memset(page, 'q', sizeof(page));
-	assert_int_equal(page_sink_open(f->d.images, IMAGE_SHMEM_PAGEMAP, 9, 1, &sink), 0);
+	assert_int_equal(page_sink_open(f->d.images, NULL, IMAGE_SHMEM_PAGEMAP, 9, 1, &sink), 0);
 	assert_int_equal(page_sink_extent(sink, 0, 5, PAGE_PRESENT), 0);
 	assert_int_equal(page_sink_data(sink, page, sizeof(page)), 0);
 	assert_int_equal(page_sink_close(sink), 0);
@@ -538,7 +538,7 @@ static void test_pages_behind_the_end(void **state)
 	struct page_sink *sink;
 	char page[PAGE_SIZE] = {};
 
-	assert_int_equal(page_sink_open(f->d.images, IMAGE_SHMEM_PAGEMAP, 1, 1, &sink), 0);
+	assert_int_equal(page_sink_open(f->d.images, NULL, IMAGE_SHMEM_PAGEMAP, 1, 1, &sink), 0);
 	assert_int_equal(page_sink_extent(sink, PAGE_SIZE, 1, PAGE_PRESENT), 0);
 	assert_int_equal(page_sink_data(sink, page, sizeof(page)), 0);
 	assert_int_equal(page_sink_close(sink), 0);

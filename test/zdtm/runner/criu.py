@@ -64,6 +64,21 @@ class CriuLite:
         os.makedirs(self.images)
         self.call("dump", "-t", str(pid), *options)
 
+    def dump_remotely(self, pid, options):
+        """Memory goes to a page server, and with it into the directory of all other images."""
+        os.makedirs(self.images)
+        with subprocess.Popen(self.args("page-server"), stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                              text=True) as server:
+            port = server.stdout.readline().strip()
+            try:
+                self.call("dump", "-t", str(pid), "--page-server", "--port", port, *options)
+                code = server.wait(self.timeout)
+            finally:
+                server.kill()
+        if code:
+            raise Failure(f"page-server returned {code}", error_lines(self.images))
+
     def restore(self, options):
         pidfile = os.path.join(self.images, "restored.pid")
         self.call("restore", "-d", "--pidfile", pidfile, *options)

@@ -39,6 +39,8 @@ class Mode:
     spoil: bool = False
     # The test may be killed with its memory: only wrong content is a failure.
     may_die: bool = False
+    # Memory is sent to a page server, which works in the same directory.
+    page_server: bool = False
     # What is killed in the middle is a dump that leaves the test running.
     leave_running: bool = True
 
@@ -59,6 +61,10 @@ MODES = {
     "orphaned": Mode("the lazy-pages server is killed after the restore: no page may be wrong",
                      ("dump", "orphan"), restore_options=("--lazy-pages",), may_die=True),
     "none": Mode("no checkpoint: the test itself must pass"),
+    "remote": Mode("dump to a page server, restore from what it received and the other images",
+                   ("dump", "restore"), page_server=True),
+    "remote-lazy": Mode("the same with --lazy-pages", ("dump", "restore"),
+                        restore_options=("--lazy-pages",), page_server=True),
     "running": Mode("dump --leave-running: the test must not notice", ("peek",)),
     "spoil": Mode("no checkpoint: the test damages its state and must fail", spoil=True),
 }
@@ -232,7 +238,11 @@ class Job:
     def step_dump(self):
         self.remember()
         tool = self.criu()
-        tool.dump(self.pid, self.facts.get("dump", "").split())
+        options = self.facts.get("dump", "").split()
+        if self.mode.page_server:
+            tool.dump_remotely(self.pid, options)
+        else:
+            tool.dump(self.pid, options)
         left = self.until_gone([self.pid]) or self.until_gone(self.others())
         if left:
             raise Failure(f"dump left tasks behind: {sorted(left)}")

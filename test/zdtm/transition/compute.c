@@ -25,6 +25,7 @@ struct worker {
 
 struct state {
 	atomic_bool stop;
+	atomic_int begun;
 	struct worker workers[N_THREADS];
 };
 
@@ -50,6 +51,7 @@ static void *worker(void *arg)
 	struct worker *w = arg;
 
 	begin(w);
+	atomic_fetch_add(&w->state->begun, 1);
 	while (!atomic_load_explicit(&w->state->stop, memory_order_relaxed))
 		step(w);
 	return NULL;
@@ -63,6 +65,9 @@ static void setup(void *arg)
 		s->workers[i] = (struct worker){ .state = s, .start = 0.11 + i / 7.0 };
 		s->workers[i].thread = zdtm_thread(worker, &s->workers[i]);
 	}
+	/* Where they start from is theirs from here on. */
+	while (atomic_load(&s->begun) < N_THREADS)
+		usleep(1000);
 }
 
 static void spoil(void *arg)

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A page server, and the dump's way to one.
+ *
+ * The server receives what is large: page maps and pages. The dump writes all
+ * other images where it runs; they are brought to the server's directory, for
+ * the restore there, by whoever moves the tree. There is nothing yet that
+ * tells a friend from a stranger or hides the pages from the network: by
+ * default it listens on the loopback device only.
+ */
+#include "engine/page-server.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/dump.h"
+#include "core/options.h"
+#include "engine/pidfile.h"
+#include "image/dir.h"
+#include "pages/link.h"
+#include "pages/receive.h"
+#include "sys/tcp.h"
+#include "util/cleanup.h"
+#include "util/io.h"
+#include "util/log.h"
+
+/* A tree stands still while its page server does. */
+#define PATIENCE_MS 60000
+
+/* Waits for the one connection. Returns its descriptor or -errno, logged. */
+static int take_connection(const struct options *opts)
+{
+	uint16_t port = opts->port;
+	_cleanup_close_ int listener = tcp_listen(opts->address, &port);
+	int sock, r;
+
+	if (listener < 0)
+		return listener;
+	/* For who let us choose. */
+	if (!opts->port) {
+		printf("%u\n", port);
+		fflush(stdout);
+	}
+	log_info("page server: listening on %s port %u", opts->address, port);
+	r = status_ready(opts->status_fd);
+	if (r < 0)
+		return r;
+	do
+		sock = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	while (sock < 0 && errno == EINTR);
+	return sock < 0 ? log_errno(-errno, "page server: cannot take a connection") : sock;
+}
+
+int page_server_run(const struct options *opts)
+{
+	_cleanup_(image_dir_cleanup) struct image_dir *dir = NULL;
+	_cleanup_close_ int sock = -1;
+	int r = image_dir_open(opts->images_dir, &dir);
+
+	if (r < 0)
+		return r;
+	r = pidfile_write(opts, getpid());
+	if (r < 0)
+		return r;
+	sock = take_connection(opts);
+	return sock < 0 ? sock : page_receive(sock, dir);
+}
+
+int page_server_connect(struct dump *d)
+{
+	int sock;
+
+	if (!d->opts->page_server)
+		return 0;
+	sock = tcp_connect(d->opts->address, d->opts->port, PATIENCE_MS);
+	return sock < 0 ? sock : page_link_new(sock, &d->page_link);
+}
+
+int page_server_complete(struct dump *d)
+{
+	return d->page_link ? page_link_close(take_ptr(d->page_link)) : 0;
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Stream sockets between hosts.
+ *
+ * What is sent is framed by its sender, and a frame that waits for a reply
+ * must not wait for more bytes: Nagle's algorithm is off. Who has more to send
+ * at once says so with MSG_MORE.
+ */
+#include "sys/tcp.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "util/cleanup.h"
+#include "util/log.h"
+
+static void free_addresses(struct addrinfo **info)
+{
+	if (*info)
+		freeaddrinfo(*info);
+}
+
+static int resolve(const char *address, uint16_t port, int flags, struct addrinfo **info)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = flags };
+	char service[8];
+	int err;
+
+	snprintf(service, sizeof(service), "%" PRIu16, port);
+	err = getaddrinfo(address, service, &hints, info);
+	if (!err)
+		return 0;
+	if (err == EAI_SYSTEM)
+		return log_errno(-errno, "address %s: cannot look it up", address);
+	log_error("address %s: %s", address, gai_strerror(err));
+	return -EADDRNOTAVAIL;
+}
+
+static int bound_port(int fd, uint16_t *port)
+{
+	struct sockaddr_storage addr;
+	socklen_t len = sizeof(addr);
+
+	if (getsockname(fd, (struct sockaddr *)&addr, &len) < 0)
+		return -errno;
+	*port = ntohs(addr.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&addr)->sin6_port :
+						   ((struct sockaddr_in *)&addr)->sin_port);
+	return 0;
+}
+
+static int listen_at(const struct addrinfo *info, uint16_t *port)
+{
+	_cleanup_close_ int fd = socket(info->ai_family, info->ai_socktype | SOCK_CLOEXEC,
+					info->ai_protocol);
+	const int yes = 1;
+	int err;
+
+	/* The port of a server that has just ended is free again. */
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) < 0 ||
+	    bind(fd, info->ai_addr, info->ai_addrlen) < 0 || listen(fd, 1) < 0)
+		return -errno;
+	err = bound_port(fd, port);
+	return err ? err : take_fd(&fd);
+}
+
+int tcp_listen(const char *address, uint16_t *port)
+{
+	_cleanup_(free_addresses) struct addrinfo *list = NULL;
+	int fd = resolve(address, *port, AI_PASSIVE, &list);
+
+	if (fd < 0)
+		return fd;
+	fd = -EADDRNOTAVAIL;
+	for (const struct addrinfo *info = list; info && fd < 0; info = info->ai_next)
+		fd = listen_at(info, port);
+	if (fd < 0)
+		return log_errno(fd, "%s port %" PRIu16 ": cannot listen", address, *port);
+	return fd;
+}
+
+static int connect_to(const struct addrinfo *info, unsigned int timeout_ms)
+{
+	_cleanup_close_ int fd = socket(info->ai_family, info->ai_socktype | SOCK_CLOEXEC,
+					info->ai_protocol);
+	const struct timeval tv = { timeout_ms / 1000, timeout_ms % 1000 * 1000 };
+	const int yes = 1;
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)) < 0 ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)) < 0 ||
+	    connect(fd, info->ai_addr, info->ai_addrlen) < 0)
+		return -errno;
+	return take_fd(&fd);
+}
+
+int tcp_connect(const char *address, uint16_t port, unsigned int timeout_ms)
+{
+	_cleanup_(free_addresses) struct addrinfo *list = NULL;
+	int fd = resolve(address, port, 0, &list);
+
+	if (fd < 0)
+		return fd;
+	fd = -EADDRNOTAVAIL;
+	for (const struct addrinfo *info = list; info && fd < 0; info = info->ai_next)
+		fd = connect_to(info, timeout_ms);
+	if (fd < 0)
+		return log_errno(fd, "%s port %" PRIu16 ": cannot connect", address, port);
+	return fd;
+}
