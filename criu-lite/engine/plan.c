@@ -49,6 +49,10 @@ static int check_ids(const struct task *t, bool shell_job)
 	if (leads_session(t) && t->pgid != t->pid)
 		return log_errno(-EINVAL, "pstree: pid %d: leads session and not its process group",
 				 t->pid);
+	/* All members of a group are of its session. */
+	if (t->sid && !t->pgid)
+		return log_errno(-EINVAL, "pstree: pid %d: its process group came from outside, but "
+				 "not its session %d", t->pid, t->sid);
 	if (!shell_job && (!t->sid || !t->pgid))
 		return log_errno(-EINVAL, "pstree: pid %d: its session or process group came from "
 				 "outside: restore with --shell-job", t->pid);
@@ -146,6 +150,19 @@ static struct task *add_helper(struct task_list *tasks, struct arena *arena, int
 	return helper;
 }
 
+/* For a helper: who has the id is no leader of anything, but may be a thread. */
+static int check_id_is_free(const struct task_list *tasks, int id)
+{
+	const struct task *t;
+
+	TAILQ_FOREACH(t, tasks, link)
+		for (size_t i = 0; i < t->n_threads; i++)
+			if (t->threads[i].tid == id)
+				return log_errno(-EINVAL, "pstree: pid %d: a session or process "
+						 "group has the id of its thread %d", t->pid, id);
+	return 0;
+}
+
 /*
  * For @t, of a session that its parent can't give it: who founds that session is a child
  * of the same parent, or gone.
@@ -154,8 +171,16 @@ static int make_by_founder(struct task_list *tasks, struct arena *arena, struct 
 {
 	int sid = birth_of(t)->session;
 	struct task *founder = task_find(tasks, sid);
+	int r;
 
+	if (!sid)
+		return log_errno(-ENOTSUP, "pid %d: its session, from outside of the tree, can't come "
+				 "from its parent %d, of session %d: not covered", t->pid,
+				 t->parent->pid, t->parent->sid);
 	if (!founder) {
+		r = check_id_is_free(tasks, sid);
+		if (r < 0)
+			return r;
 		founder = add_helper(tasks, arena, sid, sid, t->parent);
 		log_info("pid %d: a helper founds session %d", t->pid, sid);
 	}
@@ -219,7 +244,10 @@ static struct task *session_parent(struct task_list *tasks, int sid)
 static int add_group_helper(struct task_list *tasks, struct arena *arena, struct task *member)
 {
 	struct task *parent = session_parent(tasks, member->sid);
+	int r = check_id_is_free(tasks, member->pgid);
 
+	if (r < 0)
+		return r;
 	if (!parent)
 		return log_errno(-ENOTSUP, "pid %d: process group %d has no leader, and no task "
 				 "of session %d can make one", member->pid, member->pgid,

@@ -15,6 +15,7 @@
 struct row {
 	int pid, ppid, pgid, sid;
 	enum task_state state;
+	int tid;			/* of a second thread; 0: there is none */
 };
 
 struct fixture {
@@ -30,9 +31,11 @@ static void make(struct fixture *f, const struct row *rows, size_t n)
 		struct task *t = arena_new_object(f->arena, struct task);
 
 		t->restore = arena_new_object(f->arena, struct task_restore);
-		t->threads = arena_new_array(f->arena, struct thread, 1);
-		t->n_threads = 1;
+		t->n_threads = rows[i].tid ? 2 : 1;
+		t->threads = arena_new_array(f->arena, struct thread, t->n_threads);
 		t->pid = t->threads[0].tid = rows[i].pid;
+		if (rows[i].tid)
+			t->threads[1].tid = rows[i].tid;
 		t->ppid = rows[i].ppid;
 		t->pgid = rows[i].pgid;
 		t->sid = rows[i].sid;
@@ -184,6 +187,12 @@ static void test_shell_job(void **state)
 	arena_free(f.arena);
 	PLAN(&f, true, 0, { 10, 0, 10, 0 }, { 11, 10, 0, 0 });
 	arena_free(f.arena);
+	/* An orphan of the session from outside: its parent is of another one. */
+	PLAN(&f, true, -ENOTSUP, { 10, 0, 10, 0 }, { 12, 10, 12, 99 }, { 44, 12, 44, 0 });
+	arena_free(f.arena);
+	/* A group from outside is of a session from outside. */
+	PLAN(&f, true, -EINVAL, { 10, 0, 10, 0 }, { 11, 10, 0, 78 });
+	arena_free(f.arena);
 }
 
 static void test_broken_trees(void **state)
@@ -208,6 +217,11 @@ static void test_broken_trees(void **state)
 	PLAN(&f, false, -EINVAL, { 10, 0, 10, 10 }, { 11, 10, 11, 11 }, { 12, 10, 11, 10 });
 	arena_free(f.arena);
 	PLAN(&f, false, -EINVAL, { 10, 0, 10, 10 }, { 11, 10, 10, 11 });
+	arena_free(f.arena);
+	/* No helper can have the id of a thread. */
+	PLAN(&f, false, -EINVAL, { 10, 0, 10, 10 }, { 11, 10, 12, 10, TASK_ALIVE, 12 });
+	arena_free(f.arena);
+	PLAN(&f, false, -EINVAL, { 10, 0, 10, 10, TASK_ALIVE, 99 }, { 11, 10, 11, 99 });
 	arena_free(f.arena);
 }
 
