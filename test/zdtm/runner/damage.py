@@ -6,6 +6,7 @@ shorter list. With --in-process each victim's images are given to programs that 
 damage by themselves, without a restore (test/fuzz/damage.c, fuzz-restore.c).
 """
 import argparse
+import concurrent.futures
 import os
 import re
 import shutil
@@ -151,13 +152,14 @@ class Damage:
         if left:
             raise Failure(f"restore left processes behind: {left}")
 
-
     def run_in_process(self):
-        """Three results: the programs tell by their exit codes."""
+        """Three results: the programs, all at once, tell by their exit codes."""
         listed = 1 if self.job.test.name == VICTIM_OF_EVERY_BIT else STRIDE_LISTED
-        yield self.run_program("damage", "--every", str(STRIDE), self.images)
-        yield self.run_program("damage", "--listed", "--every", str(listed), self.images)
-        yield self.run_program("fuzz-restore", os.path.join(HERE, "../fuzz/corpus/restore"))
+        commands = (("damage", "--every", str(STRIDE), self.images),
+                    ("damage", "--listed", "--every", str(listed), self.images),
+                    ("fuzz-restore", os.path.join(HERE, "../fuzz/corpus/restore")))
+        with concurrent.futures.ThreadPoolExecutor(len(commands)) as pool:
+            yield from pool.map(lambda command: self.run_program(*command), commands)
 
     def run_program(self, program, *args):
         result = Result(f"{self.job.name}: {program} {' '.join(args[:-1])}".rstrip())
