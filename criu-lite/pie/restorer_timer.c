@@ -191,11 +191,11 @@ static void put_back(const struct restorer_thread *th, const struct restorer_tim
 		     const siginfo_t *info)
 {
 	const int32_t pid = th->args->threads[0].tid;
-
-	if (t->notify == SIGEV_THREAD_ID)
-		pie_call(rt_tgsigqueueinfo, pid, th->tid, t->signo, info);
-	else
+	long r = t->notify == SIGEV_THREAD_ID ?
+		pie_call(rt_tgsigqueueinfo, pid, th->tid, t->signo, info) :
 		pie_call(rt_sigqueueinfo, pid, t->signo, info);
+
+	restorer_must(th->args, RESTORER_STEP_SIGNALS, r, t->signo);
 }
 
 /*
