@@ -264,10 +264,13 @@ static int note_name(struct restore *r, const char *path)
 					    &r->remaps->cap_made);
 	struct stat st;
 
-	if (!made || lstat(path, &st) < 0) {
-		r->remaps->n_made -= !!made;
-		return log_errno(made ? -errno : -ENOMEM, "cannot keep track of %s, which was just "
-				 "made", path);
+	if (!made) {
+		remove(path);
+		return log_errno(-ENOMEM, "cannot keep track of %s, which was just made", path);
+	}
+	if (lstat(path, &st) < 0) {
+		r->remaps->n_made--;
+		return log_errno(-errno, "cannot keep track of %s, which was just made", path);
 	}
 	made->path = path;
 	made->dev = st.st_dev;
