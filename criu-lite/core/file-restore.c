@@ -478,11 +478,11 @@ int restore_files_open(struct restore *r)
 
 int restore_service_fd(struct restore *r, int fd)
 {
-	int service = fcntl(fd, F_DUPFD_CLOEXEC, r->next_service);
+	int service = fcntl(fd, F_DUPFD_CLOEXEC, r->next_service), err = -errno;
 
-	if (service < 0)
-		return log_errno(-errno, "fd %d: cannot move to a service number", fd);
 	close(fd);
+	if (service < 0)
+		return log_errno(err, "fd %d: cannot move to a service number", fd);
 	if (service > r->service_last) {
 		close(service);
 		return log_errno(-EMFILE, "fd %d: no service number is left", fd);

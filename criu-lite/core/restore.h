@@ -131,8 +131,8 @@ struct file *restore_file_need(const struct restore *r, FdTypes type, uint32_t i
 const char *restore_file_path(const struct file *file);
 
 /*
- * Moves @fd to a service number and closes @fd. Owned by the restore.
- * Returns the new descriptor or -errno.
+ * Moves @fd to a service number, which is owned by the restore; @fd is closed,
+ * also on failure. Returns the new descriptor or -errno, logged.
  */
 int restore_service_fd(struct restore *r, int fd);
 /* Gives an opened file its descriptor, moved to a service number. 0 or -errno. */

@@ -316,10 +316,8 @@ static int hold(struct restore *r, struct target *t, int fd)
 {
 	int service = restore_service_fd(r, fd);
 
-	if (service < 0) {
-		close(fd);
+	if (service < 0)
 		return service;
-	}
 	t->fd = service;
 	return 0;
 }
