@@ -124,7 +124,7 @@ static bool is_stopping(const struct thread *th)
 	return th->dump->tracee->stop_signal;
 }
 
-/* Whether a SIGSTOP is on its way, to the task or to a thread. -errno: it vanished. */
+/* Whether a SIGSTOP is on its way, to the task or to a thread. -ESRCH: it vanished. */
 static int awaits_stop(const struct task *t)
 {
 	for (size_t i = 0; i < t->n_threads; i++) {
@@ -132,7 +132,7 @@ static int awaits_stop(const struct task *t)
 		int r = proc_status_read(t->pid, t->threads[i].tid, &status);
 
 		if (r < 0)
-			return r;
+			return r == -ENOENT ? -ESRCH : r;
 		if ((status.sig_pending | status.shared_pending) >> (SIGSTOP - 1) & 1)
 			return 1;
 	}
