@@ -41,22 +41,25 @@ static size_t end_of_tables(const struct restore *r)
 	return end;
 }
 
-/* The highest @need numbers in a row below @end that no task uses; 0: there are none. */
-static size_t find_gap(const struct restore *r, size_t end, size_t need)
+/* *@gap: the highest @need numbers in a row below @end that no task uses; 0: there are none. */
+static int find_gap(const struct restore *r, size_t end, size_t need, size_t *gap)
 {
 	_cleanup_free_ bool *used = calloc(end, sizeof(*used));
 	struct task *t;
 	size_t n = 0;
 
+	*gap = 0;
 	if (!used)
-		return 0;
+		return log_errno(-ENOMEM, "open files: cannot look for %zu numbers in a row", need);
 	TAILQ_FOREACH(t, &r->tasks, link)
 		for (size_t i = 0; i < t->n_fds; i++)
 			used[t->fds[i]->fd] = true;
 	for (size_t at = end; at > 3; at--) {
 		n = used[at - 1] ? 0 : n + 1;
-		if (n == need)
-			return at - 1;
+		if (n == need) {
+			*gap = at - 1;
+			break;
+		}
 	}
 	return 0;
 }
@@ -79,8 +82,11 @@ int fdtable_choose_base(struct restore *r)
 				 (unsigned long)limit.rlim_max);
 	r->service_last = INT_MAX;
 	if (base + need > limit.rlim_max) {
-		size_t gap = base <= limit.rlim_max ? find_gap(r, base, need) : 0;
+		size_t gap = 0;
+		int ret = base <= limit.rlim_max ? find_gap(r, base, need, &gap) : 0;
 
+		if (ret < 0)
+			return ret;
 		if (!gap)
 			return log_errno(-EMFILE, "open files: the tree needs descriptors up to "
 					 "%zu, our hard limit is %lu: raise it (ulimit -Hn)",
