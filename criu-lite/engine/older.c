@@ -24,6 +24,7 @@
 #include "image/reader.h"
 #include "util/arena.h"
 #include "util/array.h"
+#include "util/cleanup.h"
 #include "util/log.h"
 #include "util/macro.h"
 
@@ -34,7 +35,7 @@ static int read_entries(struct restore *r, enum image_type type, int key,
 	_cleanup_(image_reader_cleanup) struct image_reader *reader = NULL;
 	_cleanup_free_ ProtobufCMessage **list = NULL;
 	ProtobufCMessage *msg;
-	size_t cap = 0;
+	size_t n_list = 0, cap = 0;
 	int ret = image_reader_open(r->images, type, key, &reader);
 
 	*entries = NULL;
@@ -42,18 +43,20 @@ static int read_entries(struct restore *r, enum image_type type, int key,
 	if (ret < 0)
 		return ret == -ENOENT ? 0 : ret;
 	while ((ret = image_reader_next(reader, &msg)) > 0) {
-		ProtobufCMessage **slot = array_push(&list, n, &cap);
+		ProtobufCMessage **slot = array_push(&list, &n_list, &cap);
 
 		if (!slot) {
 			image_message_free(msg);
 			return log_errno(-ENOMEM, "%s of %d: cannot keep %zu entries",
-					 image_desc(type)->symbol, key, *n);
+					 image_desc(type)->symbol, key, n_list);
 		}
 		*slot = msg;
 	}
-	if (ret >= 0)
-		*entries = arena_memdup(r->arena, list, *n * sizeof(*list));
-	return ret;
+	if (ret < 0)
+		return ret;
+	*entries = arena_memdup(r->arena, list, n_list * sizeof(*list));
+	*n = n_list;
+	return 0;
 }
 
 static int complete_sigactions(struct restore *r, struct task *t)
