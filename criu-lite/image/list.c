@@ -232,7 +232,10 @@ int image_list_seal(const struct image_dir *dir, InventoryEntry *inventory)
 		}
 		inventory->images[inventory->n_images++] = e;
 	}
-	return set_own_crc(dir, inventory);
+	r = set_own_crc(dir, inventory);
+	if (r < 0)
+		image_list_unseal(inventory);
+	return r;
 }
 
 void image_list_unseal(InventoryEntry *inventory)
