@@ -155,7 +155,7 @@ static int thread_settings_dump_thread(struct dump *d, struct task *t, struct th
 static int usable_processors(struct processors *usable)
 {
 	struct processors before = {};
-	int r = get_processors(0, &before);
+	int r = get_processors(0, &before), back;
 
 	if (r < 0)
 		return log_errno(r, "cannot read which processors we may use");
@@ -163,8 +163,10 @@ static int usable_processors(struct processors *usable)
 	if (r < 0)
 		return r;
 	r = get_processors(0, usable);
-	set_processors(&before);
-	return r;
+	back = set_processors(&before);
+	if (r < 0)
+		return log_errno(r, "cannot read which processors a task may use");
+	return back < 0 ? log_errno(back, "cannot go back to our own processors") : 0;
 }
 
 static int check_processors(const struct thread *th)
