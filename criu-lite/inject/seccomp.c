@@ -158,7 +158,7 @@ static int read_program(const struct tracee *t, size_t i, size_t n, struct trace
 
 	f->insns = calloc(n, sizeof(*f->insns));
 	if (!f->insns)
-		return -ENOMEM;
+		return cannot_read(t, i, -ENOMEM);
 	len = ptrace(PTRACE_SECCOMP_GET_FILTER, t->tid, i, f->insns);
 	if (len < 0)
 		return cannot_read(t, i, -errno);
@@ -192,7 +192,7 @@ static int read_all(const struct tracee *t, struct tracee_filters *filters)
 					 "no sense", t->pid, t->tid);
 		f = array_push(&filters->items, &filters->n, &cap);
 		if (!f)
-			return -ENOMEM;
+			return cannot_read(t, filters->n, -ENOMEM);
 		r = read_program(t, filters->n - 1, n, f);
 		if (r < 0)
 			return r;
@@ -220,7 +220,7 @@ static int judge(const struct tracee_filters *filters, const struct seccomp_call
 		int r = seccomp_program_judge(f->insns, f->n_insns, call);
 
 		if (r < 0)
-			return r;
+			return log_errno(r, "seccomp filter %zu: cannot judge %s", i, call->name);
 		worst = MAX(worst, r);
 	}
 	return worst;

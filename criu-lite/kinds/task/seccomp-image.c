@@ -47,7 +47,7 @@ static int check_program(size_t i, const SeccompFilter *f)
 				 "instructions of 8", i, len, SECCOMP_PROGRAM_MAX);
 	insns = malloc(len);
 	if (!insns)
-		return -ENOMEM;
+		return log_errno(-ENOMEM, "seccomp.img: cannot check filter %zu", i);
 	memcpy(insns, f->filter.data, len);
 	if (seccomp_program_check(insns, n, &bad) < 0)
 		return log_errno(-EINVAL, "seccomp.img: filter %zu is no valid program: instruction "
@@ -80,7 +80,7 @@ static int check_cycles(const SeccompEntry *image)
 	_cleanup_free_ size_t *walk = calloc(n + 1, sizeof(*walk));
 
 	if (!walk)
-		return -ENOMEM;
+		return log_errno(-ENOMEM, "seccomp.img: cannot check its chains");
 	for (size_t i = 0; i < n; i++) {
 		size_t at = i;
 

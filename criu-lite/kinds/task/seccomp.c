@@ -114,7 +114,7 @@ static int save_filter(struct dump *d, const struct tracee_filter *f, int prev, 
 	}
 	slot = array_push(&d->filters, &d->n_filters, &d->cap_filters);
 	if (!slot)
-		return -ENOMEM;
+		return log_errno(-ENOMEM, "seccomp filters: cannot keep %zu", d->n_filters);
 	*slot = e = arena_message(d->arena, SeccompFilter, seccomp_filter__init);
 	e->filter.data = arena_memdup(d->arena, f->insns, len);
 	e->filter.len = len;
@@ -172,7 +172,7 @@ static int seccomp_dump_task(struct dump *d, struct task *t)
 		return 0;
 	filters = calloc(t->n_threads, sizeof(*filters));
 	if (!filters)
-		return -ENOMEM;
+		return log_errno(-ENOMEM, "pid %d: cannot read its seccomp filters", t->pid);
 	for (size_t i = 0; r >= 0 && i < t->n_threads; i++)
 		if (is_filtered(t, &t->threads[i]))
 			r = tracee_filters_read(t->threads[i].dump->tracee, &filters[i]);
