@@ -17,6 +17,14 @@ struct tracee;
 
 #define ARCH_PAD_MAX 640		/* bytes, no template is larger */
 
+/* linux/errno.h of the kernel: these never get out of it but to a tracer. */
+enum restart_code {
+	ERESTARTSYS = 512,
+	ERESTARTNOINTR = 513,
+	ERESTARTNOHAND = 514,
+	ERESTART_RESTARTBLOCK = 516,
+};
+
 enum arch_pad_entry {
 	ARCH_PAD_RUN,			/* a system call of a thread that has a frame */
 	ARCH_PAD_CLONE,			/* clone(): the child leaves by itself */

@@ -36,6 +36,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "inject/arch.h"
 #include "inject/parasite.h"
 #include "inject/remote.h"
 #include "inject/seccomp.h"
@@ -99,8 +100,8 @@ static int make_guest(struct parasite *p, struct tracee *by)
 		r = stop_set_options(by, PTRACE_O_TRACESYSGOOD);
 	if (r < 0)
 		return r;
-	/* ERESTARTNOINTR: with all signals blocked that can only be SIGSTOP or SIGKILL. */
-	if (result == -513)
+	/* With all signals blocked that can only be SIGSTOP or SIGKILL. */
+	if (result == -ERESTARTNOINTR)
 		return log_errno(-EAGAIN, "pid %d: was stopped this moment: dump again", p->pid);
 	if (result < 0)
 		return log_errno(result, "pid %d: cannot make the parasite's thread%s", p->pid,

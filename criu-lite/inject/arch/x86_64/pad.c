@@ -52,10 +52,6 @@ _Static_assert(offsetof(struct pad_data, leave_len) == PAD_LEAVE_LEN, "pad-layou
 _Static_assert(sizeof(struct pad_data) == PAD_DATA_SIZE, "pad-layout.h");
 
 enum {
-	ERESTARTSYS = 512,
-	ERESTARTNOINTR = 513,
-	ERESTARTNOHAND = 514,
-	ERESTART_RESTARTBLOCK = 516,
 	SYSCALL_LEN = 2,		/* bytes of the instruction */
 	USER_CS_64 = 0x33,
 	FLAGS_CLEAN = 0x202,		/* interrupts on, all else off */

@@ -27,6 +27,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "inject/arch.h"
 #include "inject/arch/x86_64/xstate.h"
 #include "util/arena.h"
 #include "util/log.h"
@@ -37,14 +38,6 @@
 #define USER_DS 0x2b
 
 #define SYSCALL_INSN_LEN 2
-
-/* linux/errno.h of the kernel: these never get out of it but to a tracer. */
-enum restart_code {
-	ERESTARTSYS = 512,
-	ERESTARTNOINTR = 513,
-	ERESTARTNOHAND = 514,
-	ERESTART_RESTARTBLOCK = 516,
-};
 
 /* The kernel's struct ucontext with its struct sigcontext (asm/sigcontext.h). */
 struct frame {
