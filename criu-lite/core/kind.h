@@ -12,17 +12,20 @@
  *	task_kind	a part of a task's or thread's own state: credentials,
  *			timers, signals, ...
  *
- * Dump order:	  task_kind.admit, task_kind.dump_*, vma_kind.dump, file_kind.dump for every
- *		  task, file_kind.reach, file_kind.complete; nothing is
- *		  written before all of them agreed. Then file_kind.save, and
- *		  memory.
+ * Dump order:	  task_kind.admit, task_kind.dump_*, vma_kind.dump,
+ *		  file_kind.dump for every task, file_kind.reach,
+ *		  file_kind.complete; nothing is written before all of them
+ *		  agreed. Then file_kind.save, and memory. When the dump
+ *		  fails, file_kind.abandon.
  * Restore order: file_kind.load, file_kind.collect, vma_kind.check,
  *		  task_kind.check: all before any task runs. Then, in the
  *		  coordinator, file_kind.arrange; in the root task before it
  *		  makes its children, file_kind.open and file_kind.opened; in
- *		  the coordinator, file_kind.clear. Then, in each task, task_kind.apply, file_kind.post_open, and
- *		  vma_kind.plan and task_kind.plan, which fill the arguments
- *		  of the restorer (inject/abi/restorer.h).
+ *		  the coordinator, file_kind.clear. Then, in each task,
+ *		  task_kind.apply, file_kind.post_open, and vma_kind.plan and
+ *		  task_kind.plan, which fill the arguments of the restorer
+ *		  (inject/abi/restorer.h). When the tree runs, in the
+ *		  coordinator, file_kind.finish.
  */
 #ifndef CRIU_LITE_CORE_KIND_H
 #define CRIU_LITE_CORE_KIND_H
