@@ -142,7 +142,8 @@ static void arm(struct probe *p, const char *path)
 	p->memory = map(p->len, MAP_PRIVATE, -1);
 	p->uffd = uffd_open(0, NULL);
 	r = p->uffd < 0 ? p->uffd :
-	    uffd_register(p->uffd, (uintptr_t)p->memory, p->len, UFFDIO_REGISTER_MODE_MISSING, NULL);
+	    uffd_register(p->uffd, (uintptr_t)p->memory, p->len, UFFDIO_REGISTER_MODE_MISSING,
+			  NULL);
 	if (r < 0) {
 		errno = -r;
 		die("userfaultfd");

@@ -36,7 +36,6 @@ struct stats_clock;
 struct task_seccomp;
 struct xstate_layout;
 
-
 /* One open file of the images. */
 struct file {
 	uint32_t id;
@@ -56,7 +55,7 @@ struct file {
 	bool in_flight;			/* waits in a socket's queue, and maybe nowhere else */
 	/* REG: where it is opened, if not by its name (kinds/fd/remap-restore.c) ... */
 	const char *path;
-	int made;			/* ... or the open file itself, a service descriptor; or -1 */
+	int made;			/* ... or the open file, a service descriptor; or -1 */
 	void *data;			/* the kind's own, from its load() or collect() */
 };
 
@@ -88,10 +87,10 @@ struct task_restore {
 	int pidfd;
 	struct page_map *pages;		/* pagemap-PID; NULL: zombie or helper */
 	size_t n_reads;			/* what memory_restore_load() planned */
-	void *vdso_tail;		/* the vdso's last page, if it isn't ours; kinds/mm/vdso.c */
+	void *vdso_tail;		/* kinds/mm/vdso.c: its last page, if it isn't ours */
 	int uffd;			/* service descriptor; -1: not lazy */
 	struct task_seccomp *seccomp;	/* kinds/task/seccomp.c; NULL: no thread is under it */
-	uint64_t kinds_room;		/* bytes that kinds' plans need in the area, beyond the usual */
+	uint64_t kinds_room;		/* bytes of the area that kinds' plans need, beyond the usual */
 	struct restore_area *area;	/* shared with the task, which fills it in */
 };
 

@@ -83,8 +83,8 @@ static int seize_new_threads(struct dump *d, struct task *t)
 		if (r == -ESRCH)
 			continue;
 		if (r < 0)
-			return r == -EPERM ? log_errno(r, "pid %d: cannot seize thread %d (its tracer "
-						       "is pid %d)", t->pid, tids[i],
+			return r == -EPERM ? log_errno(r, "pid %d: cannot seize thread %d (its "
+						       "tracer is pid %d)", t->pid, tids[i],
 						       traced_by(t->pid, tids[i])) : r;
 		th->tid = tids[i];
 		th->dump = arena_new_object(d->arena, struct thread_dump);
@@ -361,8 +361,9 @@ static int check_shell_job(struct dump *d)
 	if (outside == root->pid)
 		return 0;
 	if (!d->opts->shell_job)
-		return log_errno(-ENOTSUP, "pid %d: its session %d is led from outside of the tree: "
-				 "use --shell-job, or start it with setsid", root->pid, outside);
+		return log_errno(-ENOTSUP, "pid %d: its session %d is led from outside of the "
+				 "tree: use --shell-job, or start it with setsid", root->pid,
+				 outside);
 	TAILQ_FOREACH(t, &d->tasks, link) {
 		if (t->sid != outside)
 			continue;

@@ -174,7 +174,8 @@ static int read_pages(const struct task *t, uint64_t at, const struct cow_run *r
 
 		if (n != (ssize_t)part)
 			return log_errno(n < 0 ? (int)n : -ENODATA, "pid %d: cannot read its pages "
-					 "from %#lx on", t->pid, (unsigned long)(run->start + done));
+					 "from %#lx on", t->pid,
+					 (unsigned long)(run->start + done));
 		done += part;
 	}
 	return 0;
@@ -251,10 +252,13 @@ static int take_over(struct restore *r, struct task *t, const struct cow_areas *
 	cow->pieces = kept;
 	if (ret < 0)
 		return log_errno(ret, "pid %d: cannot inherit memory", t->pid);
-	for (size_t i = 0; i < dropped.n; i++)
-		if (munmap((void *)dropped.list[i].at, dropped.list[i].end - dropped.list[i].start) < 0)
+	for (size_t i = 0; i < dropped.n; i++) {
+		const struct cow_piece *p = &dropped.list[i];
+
+		if (munmap((void *)p->at, p->end - p->start) < 0)
 			return log_errno(-errno, "pid %d: cannot unmap its parent's memory of %#lx",
-					 t->pid, (unsigned long)dropped.list[i].start);
+					 t->pid, (unsigned long)p->start);
+	}
 	for (size_t i = 0; ret == 0 && i < kept.n; i++)
 		ret = fill_piece(r, t, &kept.list[i], cow->of->restore->pages, buf);
 	return ret;

@@ -179,8 +179,9 @@ static int check_sharing(struct dump *d, const struct task *t)
 			return log_errno(-ENOTSUP, "pid %d shares its signal handlers with pid %d: "
 					 "not covered", t->pid, other->pid);
 		if (other->ids->files_id == t->ids->files_id && !task_shares_files(t))
-			return log_errno(-ENOTSUP, "pid %d shares its descriptor table with pid %d, "
-					 "which is not its parent: not covered", t->pid, other->pid);
+			return log_errno(-ENOTSUP, "pid %d shares its descriptor table with pid "
+					 "%d, which is not its parent: not covered", t->pid,
+					 other->pid);
 		if (other->ids->fs_id == t->ids->fs_id && !task_shares_fs(t))
 			return log_errno(-ENOTSUP, "pid %d shares its file system context with pid "
 					 "%d, which is not its parent: not covered", t->pid,

@@ -68,17 +68,16 @@ static int load_single(struct restore *r, enum image_type type, int key, void *m
 static int check_zombie(const struct task *t)
 {
 	uint32_t status = task_core(t)->tc->exit_code;
-	int signo = status & 0x7f;
-
 	const char *comm = task_core(t)->tc->comm;
+	int signo = status & 0x7f;
 
 	if (strlen(comm) > 15)
 		return log_errno(-EINVAL, "core-%d: a name of %zu bytes", t->pid, strlen(comm));
 	if (status >> 16 || (signo && status >> 8) || status & 0x80 || signo == SIGSTOP ||
 	    signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU || signo == SIGCHLD ||
-	    signo == SIGCONT || signo == SIGURG || signo == SIGWINCH || signo > 64)
-		return log_errno(-EINVAL, "core-%d: a zombie can't have the wait status %#x", t->pid,
-				 status);
+	    signo == SIGCONT || signo == SIGURG || signo == SIGWINCH || signo > MAX_SIGNAL)
+		return log_errno(-EINVAL, "core-%d: a zombie can't have the wait status %#x",
+				 t->pid, status);
 	return 0;
 }
 
@@ -88,7 +87,8 @@ static int check_ended_leader(const struct task *t)
 	if (!t->leader_ended)
 		return 0;
 	if (t->n_threads < 2)
-		return log_errno(-EINVAL, "core-%d: its leader has ended and it has no other thread",
+		return log_errno(-EINVAL,
+				 "core-%d: its leader has ended and it has no other thread",
 				 t->pid);
 	if (task_core(t)->tc->exit_code & ~0xff00u)
 		return log_errno(-EINVAL, "core-%d: a leader can't have ended with the status %#x",
@@ -101,8 +101,8 @@ static int check_exit_signal(const struct task *t)
 	const TaskCoreEntry *tc = task_core(t)->tc;
 
 	if (tc->has_exit_signal && tc->exit_signal > MAX_SIGNAL)
-		return log_errno(-EINVAL, "core-%d: tells its parent of its end by signal %u", t->pid,
-				 tc->exit_signal);
+		return log_errno(-EINVAL, "core-%d: tells its parent of its end by signal %u",
+				 t->pid, tc->exit_signal);
 	return 0;
 }
 

@@ -185,8 +185,8 @@ static int make_by_founder(struct task_list *tasks, struct arena *arena, struct 
 		log_info("pid %d: a helper founds session %d", t->pid, sid);
 	}
 	if (founder->parent != t->parent || !leads_session(founder) || founder == t)
-		return log_errno(-ENOTSUP, "pid %d: its session %d can't come from its parent %d, of "
-				 "session %d", t->pid, sid, t->parent->pid, t->parent->sid);
+		return log_errno(-ENOTSUP, "pid %d: its session %d can't come from its parent %d, "
+				 "of session %d", t->pid, sid, t->parent->pid, t->parent->sid);
 	birth_of(t)->maker = founder;
 	return 0;
 }
@@ -223,7 +223,8 @@ static int find_session(struct task_list *tasks, struct arena *arena, struct tas
 		}
 		if (birth->session != SESSION_ANY && birth->session != want)
 			return log_errno(-ENOTSUP, "pid %d: its session %d can't come from its "
-					 "parent %d, of session %d", child->pid, want, t->pid, t->sid);
+					 "parent %d, of session %d", child->pid, want, t->pid,
+					 t->sid);
 		birth_of(child)->before_setsid = true;
 		birth->session = want;
 	}
@@ -297,9 +298,9 @@ static int check_maker(struct task *t)
 				 "shares its descriptor table or file system context: not covered",
 				 t->pid, t->parent->pid);
 	if (maker != t->parent && exit_signal_of(t) != exit_signal_of(maker))
-		return log_errno(-ENOTSUP, "pid %d: is of another session than its parent %d, and ends "
-				 "with another signal than its sibling %d: not covered", t->pid,
-				 t->parent->pid, maker->pid);
+		return log_errno(-ENOTSUP, "pid %d: is of another session than its parent %d, and "
+				 "ends with another signal than its sibling %d: not covered",
+				 t->pid, t->parent->pid, maker->pid);
 	/* Two at a time: they meet in a circle. */
 	while (fast && birth_of(fast)->maker) {
 		maker = birth_of(maker)->maker;

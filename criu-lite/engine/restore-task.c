@@ -4,9 +4,9 @@
  *
  * It is a copy of its maker: same memory, same service descriptors. It makes
  * its children before anything of its own is in place, so that they inherit
- * nothing but what all share, and the memory that they had from it; then sessions, groups, the kinds' state, the
- * descriptor table; at last it leaves for the restorer, which replaces the
- * memory this code runs in.
+ * nothing but what all share, and the memory that they had from it; then
+ * sessions, groups, the kinds' state, the descriptor table; at last it leaves
+ * for the restorer, which replaces the memory this code runs in.
  *
  * All signals are blocked from the maker on: the restorer's signal frame loads
  * the mask that the task was dumped with. Until then the task dies with its

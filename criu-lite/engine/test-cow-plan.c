@@ -305,7 +305,8 @@ static void test_walk_random(void **state)
 	srand(1);
 	for (int round = 0; round < 20000; round++) {
 		char parent[MAX_PAGES + 1] = "", child[MAX_PAGES + 1] = "";
-		size_t n = 1 + rand() % (MAX_PAGES - 1), a = rand() % n, b = a + rand() % (n - a + 1);
+		size_t n = 1 + rand() % (MAX_PAGES - 1), a = rand() % n;
+		size_t b = a + rand() % (n - a + 1);
 
 		for (size_t i = 0; i < n; i++) {
 			/* Runs, so that extents have some length. */

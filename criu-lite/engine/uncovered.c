@@ -72,7 +72,8 @@ static int check_image(const struct restore *r, enum image_type type, const char
 	if (ret < 0)
 		return ret;
 	if (found)
-		return log_errno(-ENOTSUP, "%s: %s are not covered", image_desc(type)->symbol, what);
+		return log_errno(-ENOTSUP, "%s: %s are not covered", image_desc(type)->symbol,
+				 what);
 	return 0;
 }
 

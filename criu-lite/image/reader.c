@@ -446,9 +446,11 @@ int image_read_inventory(struct image_dir *dir, InventoryEntry **inventory)
 		return 0;
 	}
 	if (e->img_version == 0)
-		log_error("%s/inventory.img: a pre-dump can't be restored, it is only a parent", dir->path);
+		log_error("%s/inventory.img: a pre-dump can't be restored, it is only a parent",
+			  dir->path);
 	else
-		log_error("%s/inventory.img: image version %u is not known", dir->path, e->img_version);
+		log_error("%s/inventory.img: image version %u is not known", dir->path,
+			  e->img_version);
 	image_message_free(msg);
 	return -EINVAL;
 }

@@ -28,10 +28,11 @@ struct release_task {
 };
 
 /*
- * Lets the @n tasks, parents before their children, go on in their restored state. All their threads have
- * arrived at RESTORE_STAGE_CREDS of @sync and wait; opens that stage. Returns 0
- * when every task is on its own, or -errno (logged) with the tree still in our
- * hands: the caller kills it. Should we die meanwhile, the kernel does.
+ * Lets the @n tasks, parents before their children, go on in their restored
+ * state. All their threads have arrived at RESTORE_STAGE_CREDS of @sync and
+ * wait; opens that stage. Returns 0 when every task is on its own, or -errno
+ * (logged) with the tree still in our hands: the caller kills it. Should we die
+ * meanwhile, the kernel does.
  */
 int release_tree(const struct release_task *tasks, size_t n, struct restore_sync *sync);
 

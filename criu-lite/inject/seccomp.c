@@ -136,15 +136,16 @@ static int cannot_read(const struct tracee *t, size_t i, int err)
 {
 	switch (err) {
 	case -EACCES:
-		return log_errno(-EPERM, "pid %d: cannot read the seccomp filters of thread %d: that "
-				 "takes CAP_SYS_ADMIN and being under no filter ourselves", t->pid,
-				 t->tid);
+		return log_errno(-EPERM, "pid %d: cannot read the seccomp filters of thread %d: "
+				 "that takes CAP_SYS_ADMIN and being under no filter ourselves",
+				 t->pid, t->tid);
 	case -EMEDIUMTYPE:
 		return log_errno(-ENOTSUP, "pid %d: seccomp filter %zu of thread %d is not classic "
 				 "BPF: not covered", t->pid, i, t->tid);
 	case -EIO:
-		return log_errno(-ENOTSUP, "pid %d: this kernel does not let the seccomp filters of "
-				 "thread %d be read (CONFIG_CHECKPOINT_RESTORE)", t->pid, t->tid);
+		return log_errno(-ENOTSUP, "pid %d: this kernel does not let the seccomp filters "
+				 "of thread %d be read (CONFIG_CHECKPOINT_RESTORE)", t->pid,
+				 t->tid);
 	}
 	return log_errno(err, "pid %d: cannot read seccomp filter %zu of thread %d", t->pid, i,
 			 t->tid);
@@ -240,9 +241,9 @@ static int judge_calls(const struct tracee *t, const struct tracee_filters *filt
 		if (r < 0)
 			return r;
 		if (r == SECCOMP_VERDICT_HARMS || (r == SECCOMP_VERDICT_FAILS && how & WAY_BACK))
-			return log_errno(-ENOTSUP, "pid %d: thread %d: its seccomp filter could %s it "
-					 "for %s, which a dump has to make it do: not covered; allow "
-					 "it in the filter", t->pid, t->tid,
+			return log_errno(-ENOTSUP, "pid %d: thread %d: its seccomp filter could %s "
+					 "it for %s, which a dump has to make it do: not covered; "
+					 "allow it in the filter", t->pid, t->tid,
 					 r == SECCOMP_VERDICT_HARMS ? "hurt" : "mislead",
 					 call_table[i].call.name);
 		*suspend |= r == SECCOMP_VERDICT_FAILS;
@@ -279,8 +280,8 @@ int tracee_admit(struct tracee *t, bool host)
 		return log_errno(r, "thread %d: cannot read its status", t->tid);
 	if (status.seccomp == SECCOMP_MODE_STRICT)
 		return log_errno(-ENOTSUP, "pid %d: thread %d is in seccomp's strict mode: the "
-				 "system calls of a dump would kill it: not covered; dump it before "
-				 "it enters that mode", t->pid, t->tid);
+				 "system calls of a dump would kill it: not covered; dump it "
+				 "before it enters that mode", t->pid, t->tid);
 	r = status.seccomp == SECCOMP_MODE_DISABLED ? 0 : admit_filtered(t, host);
 	if (r < 0)
 		return r;

@@ -44,8 +44,9 @@ struct thread_facts {
 /* All return 0 or -errno, logged unless said otherwise. */
 
 /*
- * Waits until what a dumper that was killed left in the task of thread @tid, which
- * has not ended, has gone: its parasite needs some microseconds to leave. -EBUSY: it does not leave.
+ * Waits until what a dumper that was killed left in the task of thread @tid,
+ * which has not ended, has gone: its parasite needs some microseconds to leave.
+ * -EBUSY: it does not leave.
  */
 int inject_settle(pid_t tid);
 

@@ -66,8 +66,8 @@ struct variant {
 	/* Filters that kill for any call: one for all, one on top for a thread. */
 	bool deadly;
 	bool bad_filter;		/* one that the kernel does not take */
-	bool there;			/* what has marks of its own is mapped and filled before ... */
-	bool aside;			/* ... but elsewhere */
+	bool there;			/* what has marks of its own is mapped and filled before, */
+	bool aside;			/* but elsewhere */
 	bool no_place;			/* one such mapping belongs where another one is */
 };
 

@@ -35,7 +35,7 @@ struct page_extent {
 	uint64_t len;			/* bytes, a multiple of the page size, not 0 */
 	uint64_t offset;		/* bytes, in files[file] */
 	uint32_t file;			/* index in page_map.files */
-	uint32_t flags;			/* PAGE_PRESENT, or PAGE_LAZY alone: no bytes anywhere here */
+	uint32_t flags;			/* PAGE_PRESENT, or PAGE_LAZY alone: no bytes of it here */
 };
 
 /* The pages file of one directory: element 0 is the top one, then its parents. */

@@ -31,7 +31,7 @@ struct proc_vma {
 	uint64_t ino;			/* 0: no file */
 	uint64_t flags;			/* VMA_FLAG_BIT()s; 0 when read from maps */
 	uint64_t rss, swap;		/* bytes, without huge pages of hugetlb; 0 from maps */
-	uint64_t page_size;		/* bytes: of the huge pages, where hugetlb is; 0 from maps */
+	uint64_t page_size;		/* bytes: of huge pages, where hugetlb is; 0 from maps */
 	uint32_t major, minor;		/* device of the file */
 	uint32_t prot;			/* PROT_* */
 	uint32_t pkey;			/* protection key */

@@ -15,7 +15,8 @@
 
 /* The sanitizer's; absent in a build without it. */
 __attribute__((weak)) int __sanitizer_install_malloc_and_free_hooks(
-	void (*malloc_hook)(const volatile void *, size_t), void (*free_hook)(const volatile void *));
+	void (*malloc_hook)(const volatile void *, size_t),
+	void (*free_hook)(const volatile void *));
 
 static void *slots[SLOTS];
 static uint32_t used[SLOTS];		/* the slots that are not NULL, for a quick clean-up */

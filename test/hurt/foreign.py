@@ -74,8 +74,8 @@ def images_of_a_processor_that_can_more(work):
             path = os.path.join(v.images, "core-%d.img" % v.pid)
             shutil.copy(path, path + ".before")
             edit(v, os.path.basename(path), change)
-            expect_refusal(v, v.run("restore", "-d", "--allow-edited"), "xsave", "xstate", "extended state",
-                           "processor")
+            expect_refusal(v, v.run("restore", "-d", "--allow-edited"), "xsave", "xstate",
+                           "extended state", "processor")
             os.rename(path + ".before", path)
 
 
@@ -96,7 +96,8 @@ def images_of_another_kernel(work):
             byte = f.read(1)
             f.seek(-1, os.SEEK_CUR)
             f.write(bytes([byte[0] ^ 1]))
-        expect_refusal(v, v.run("restore", "-d", "--allow-edited"), "vdso: its code is not this kernel's")
+        expect_refusal(v, v.run("restore", "-d", "--allow-edited"),
+                       "vdso: its code is not this kernel's")
 
 
 def show(v, name):

@@ -140,7 +140,8 @@ static int copy_content(struct image_writer *w, const struct fd_info *info, int 
 			return log_errno(n, "pid %d: cannot read %s", info->task->pid,
 					 info->target);
 		if ((size_t)n < want)
-			return log_errno(-EAGAIN, "pid %d: %s: it became shorter while it was saved",
+			return log_errno(-EAGAIN,
+					 "pid %d: %s: it became shorter while it was saved",
 					 info->task->pid, info->target);
 		n = image_writer_extra(w, buf, want);
 		if (n < 0)

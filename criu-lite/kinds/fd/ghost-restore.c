@@ -112,8 +112,8 @@ static int check_content(struct image_reader *reader, uint32_t id, const GhostFi
 	if (!S_ISREG(head->mode))
 		return bytes > 0 ? bad(id, "has content, but is no regular file") : 0;
 	if (head->has_size && head->size != (uint64_t)bytes)
-		return log_errno(-EINVAL, "ghost-file-%x: its size is %lu, but %ld bytes follow", id,
-				 (unsigned long)head->size, (long)bytes);
+		return log_errno(-EINVAL, "ghost-file-%x: its size is %lu, but %ld bytes follow",
+				 id, (unsigned long)head->size, (long)bytes);
 	return 0;
 }
 

@@ -240,7 +240,8 @@ static int check_build_id(const struct file *file, int fd)
 static int check_path(const struct file *file, struct stat *st)
 {
 	const RegFileEntry *reg = file->entry->reg;
-	_cleanup_close_ int fd = open(restore_file_path(file), O_PATH | O_CLOEXEC | (reg->flags & O_NOFOLLOW));
+	_cleanup_close_ int fd = open(restore_file_path(file),
+				      O_PATH | O_CLOEXEC | (reg->flags & O_NOFOLLOW));
 
 	if (fd < 0)
 		return log_errno(-errno, "file %#x: cannot open %s", file->id, reg->name);

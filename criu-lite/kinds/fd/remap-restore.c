@@ -394,8 +394,8 @@ static int find_other(struct restore *r, struct target *t)
 	int fd = open(reg->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 
 	if (fd < 0)
-		return log_errno(-errno, "file %#x: cannot open %s, the name that the dump gave to a "
-				 "file", t->id, reg->name);
+		return log_errno(-errno, "file %#x: cannot open %s, the name that the dump gave to "
+				 "a file", t->id, reg->name);
 	if (fstat(fd, &t->st) < 0 || (reg->has_mode && reg->mode != t->st.st_mode)) {
 		close(fd);
 		return log_errno(-ESTALE, "file %#x: %s is not the file that the dump gave this "

@@ -86,7 +86,6 @@ int memfd_pages_load(struct restore *r, struct memfd_inode *inode);
 /* Puts [start, end) of the content into inode->fd; page-aligned. */
 int memfd_pages_fill(const struct memfd_inode *inode, uint64_t start, uint64_t end);
 
-
 /* The same for huge pages (kinds/mm/memfd-huge.c). */
 int memfd_huge_save(const struct memfd_inode *inode, struct page_sink *sink);
 /* Fills [start, end), a part of @ext. */

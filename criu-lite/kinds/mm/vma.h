@@ -27,7 +27,6 @@ bool vma_name_is_deleted(const struct proc_vma *vma);
 /* Names the mapping and says why it can't be dumped. Returns -ENOTSUP. */
 int vma_refuse(const struct task *t, const struct proc_vma *vma, const char *why);
 
-
 /*
  * Makes the mapped file a file of the dump and sets entry->shmid to its id and
  * entry->fdflags to how it must be open for this mapping. Returns 0 or -errno.

@@ -17,8 +17,9 @@
  * A zero-length packet on a socket whose receiving side is shut can't be told
  * from the end of the queue and is taken for that.
  *
- * Refused: such streams, messages that carry the credentials of their sender, datagrams of a named sender (the receiver sees the name), out-of-band
- * bytes.
+ * Refused: streams where it is not, messages that carry the credentials of
+ * their sender, datagrams of a named sender (the receiver sees the name),
+ * out-of-band bytes.
  */
 #include "kinds/sock/unix-queue.h"
 
@@ -78,9 +79,9 @@ enum peek_verdict {
 static const char *const verdict_text[] = {
 	[PEEK_CUT] = "holds a message whose descriptors in flight (SCM_RIGHTS) can't all be taken: "
 		     "too many open files",
-	[PEEK_JOINED] = "is a stream with descriptors in flight (SCM_RIGHTS) and more than one byte "
-			"beside them: with which byte they came can't be told; let the receiver "
-			"read them first",
+	[PEEK_JOINED] = "is a stream with descriptors in flight (SCM_RIGHTS) and more than one "
+			"byte beside them: with which byte they came can't be told; let the "
+			"receiver read them first",
 	[PEEK_CREDENTIALS] = "holds messages with credentials of their sender (SO_PASSCRED), which "
 			     "are not covered: let the receiver read them first",
 	[PEEK_NAMED] = "holds datagrams of a sender that is bound to a name, which are not "

@@ -218,8 +218,9 @@ static int check_subsets(int tid, const CredsEntry *creds, const struct proc_sta
 				 "inheritable", tid,
 				 lowest(want.cap_amb & ~(want.cap_prm & want.cap_inh)));
 	if (want.cap_prm & ~own->cap_prm)
-		return log_errno(-EPERM, "core-%d: it has capability %d, which we have not: restore "
-				 "with more privileges", tid, lowest(want.cap_prm & ~own->cap_prm));
+		return log_errno(-EPERM, "core-%d: it has capability %d, which we have not: "
+				 "restore with more privileges", tid,
+				 lowest(want.cap_prm & ~own->cap_prm));
 	if (want.cap_bnd & ~own->cap_bnd)
 		return log_errno(-EPERM, "core-%d: it has capability %d in its bounding set, we "
 				 "have not: restore with more privileges", tid,

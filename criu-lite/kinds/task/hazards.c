@@ -99,8 +99,8 @@ static int check_speculation(const struct thread *th, const char *name, int whic
 		return log_errno(-EINVAL, "core-%d: %s %#x", th->tid, name, value);
 	ours = prctl(PR_GET_SPECULATION_CTRL, which, 0, 0, 0);
 	if (ours < 0 || !(ours & PR_SPEC_PRCTL))
-		return log_errno(-ENOTSUP, "core-%d: it has turned off speculation (%s), which this "
-				 "machine leaves to nobody", th->tid, name);
+		return log_errno(-ENOTSUP, "core-%d: it has turned off speculation (%s), which "
+				 "this machine leaves to nobody", th->tid, name);
 	return 0;
 }
 

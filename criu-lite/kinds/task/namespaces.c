@@ -138,8 +138,8 @@ static int namespaces_check(struct restore *r, struct task *t)
 		uint32_t dumper = get_id(r->inventory->root_ids, &id_table[i]);
 
 		if (id && dumper && id != dumper)
-			return log_errno(-ENOTSUP, "ids-%d: it was dumped with a %s namespace of its "
-					 "own: not covered", t->pid, id_table[i].name);
+			return log_errno(-ENOTSUP, "ids-%d: it was dumped with a %s namespace of "
+					 "its own: not covered", t->pid, id_table[i].name);
 	}
 	return check_time_ns(r, t);
 }

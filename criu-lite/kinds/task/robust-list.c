@@ -43,7 +43,8 @@ static int robust_list_check(struct restore *r, struct task *t)
 		const ThreadCoreEntry *tc = t->threads[i].core->thread_core;
 
 		if (tc->futex_rla_len && tc->futex_rla_len != HEAD_SIZE)
-			return log_errno(-EINVAL, "core-%d: a robust list head of %u bytes, not %zu",
+			return log_errno(-EINVAL,
+					 "core-%d: a robust list head of %u bytes, not %zu",
 					 t->threads[i].tid, tc->futex_rla_len, HEAD_SIZE);
 	}
 	return 0;

@@ -93,8 +93,8 @@ static int rseq_dump_thread(struct dump *d, struct task *t, struct thread *th)
 	assert(th->core->thread_info);
 	rseq = &th->dump->tracee->rseq;
 	if (rseq->flags)
-		return log_errno(-ENOTSUP, "pid %d: thread %d: its rseq registration has flags %#x: "
-				 "not covered", t->pid, th->tid, rseq->flags);
+		return log_errno(-ENOTSUP, "pid %d: thread %d: its rseq registration has flags "
+				 "%#x: not covered", t->pid, th->tid, rseq->flags);
 	entry = arena_message(d->arena, RseqEntry, rseq_entry__init);
 	entry->rseq_abi_pointer = rseq->addr;
 	entry->rseq_abi_size = rseq->len;

@@ -50,8 +50,8 @@ static int check_program(size_t i, const SeccompFilter *f)
 		return log_errno(-ENOMEM, "seccomp.img: cannot check filter %zu", i);
 	memcpy(insns, f->filter.data, len);
 	if (seccomp_program_check(insns, n, &bad) < 0)
-		return log_errno(-EINVAL, "seccomp.img: filter %zu is no valid program: instruction "
-				 "%zu", i, bad);
+		return log_errno(-EINVAL, "seccomp.img: filter %zu is no valid program: "
+				 "instruction %zu", i, bad);
 	return 0;
 }
 
@@ -63,8 +63,8 @@ static int check_filter(const SeccompEntry *image, size_t i)
 		return log_errno(-ENOTSUP, "seccomp.img: filter %zu has flags %#x: listeners and "
 				 "what is unknown are not covered", i, f->flags);
 	if (f->has_prev && f->prev >= image->n_seccomp_filters)
-		return log_errno(-EINVAL, "seccomp.img: filter %zu comes after filter %u, and there "
-				 "are %zu", i, f->prev, image->n_seccomp_filters);
+		return log_errno(-EINVAL, "seccomp.img: filter %zu comes after filter %u, and "
+				 "there are %zu", i, f->prev, image->n_seccomp_filters);
 	return check_program(i, f);
 }
 

@@ -221,8 +221,8 @@ static int check_own_rights(const struct restore *r, const struct task *t)
 	int ret;
 
 	if (!r->features->seccomp_filters)
-		return log_errno(-ENOTSUP, "core-%d: it is under seccomp: this kernel can't suspend "
-				 "that while a task is restored", t->pid);
+		return log_errno(-ENOTSUP, "core-%d: it is under seccomp: this kernel can't "
+				 "suspend that while a task is restored", t->pid);
 	ret = proc_status_read(getpid(), 0, &own);
 	if (ret < 0)
 		return log_errno(ret, "cannot read our own credentials");

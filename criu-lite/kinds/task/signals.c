@@ -71,8 +71,8 @@ static int check_stop(const struct task *t, int err)
 		return 0;
 	/* Without SIGKILL, SIGSTOP and the signal 0. */
 	if (tc->sigactions[sig - 3]->sigaction)
-		return log_errno(err, "core-%d: was stopped by signal %u, which has an action of its "
-				 "own", t->pid, sig);
+		return log_errno(err, "core-%d: was stopped by signal %u, which has an action of "
+				 "its own", t->pid, sig);
 	return 0;
 }
 

@@ -152,8 +152,8 @@ static int dump_coredump_filter(const struct task *t)
 static int dump_zombie(const struct task *t, TaskCoreEntry *tc)
 {
 	if (WCOREDUMP(t->dump->stat->exit_code))
-		return log_errno(-ENOTSUP, "pid %d: a zombie that dumped core: not covered; let its "
-				 "parent, pid %d, collect it before the dump", t->pid, t->ppid);
+		return log_errno(-ENOTSUP, "pid %d: a zombie that dumped core: not covered; let "
+				 "its parent, pid %d, collect it before the dump", t->pid, t->ppid);
 	tc->exit_code = t->dump->stat->exit_code;
 	return 0;
 }
@@ -166,8 +166,8 @@ static int dump_ended_leader(const struct task *t, TaskCoreEntry *tc)
 	if (r < 0)
 		return log_errno(r, "pid %d: cannot read the status of its leader", t->pid);
 	if (leader.exit_code & ~0xff00u)
-		return log_errno(-ENOTSUP, "pid %d: its leader has ended by a signal (status %#x) and "
-				 "other threads run on: not covered", t->pid, leader.exit_code);
+		return log_errno(-ENOTSUP, "pid %d: its leader has ended by a signal (status %#x) "
+				 "and other threads run on: not covered", t->pid, leader.exit_code);
 	tc->has_leader_ended = tc->leader_ended = true;
 	tc->exit_code = leader.exit_code;
 	return 0;

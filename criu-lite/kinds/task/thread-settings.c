@@ -188,8 +188,8 @@ static int check_processors(const struct thread *th)
 		uint64_t missing = tc->processors[i] & ~usable.words[i];
 
 		if (missing)
-			return log_errno(-ENOTSUP, "core-%d: it is bound to processor %zu, which is "
-					 "not there or not ours: restore where it is", th->tid,
+			return log_errno(-ENOTSUP, "core-%d: it is bound to processor %zu, which "
+					 "is not there or not ours: restore where it is", th->tid,
 					 i * 64 + __builtin_ctzll(missing));
 		some |= tc->processors[i];
 	}

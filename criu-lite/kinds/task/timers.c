@@ -314,7 +314,8 @@ static bool may_overrun(const struct task *t, const PosixTimerEntry *from)
 	if (!from->overrun || !interval || from->it_sigev_notify == SIGEV_NONE ||
 	    !clock_is_everybodys(from->clock_id) || timer_signal_queued(t, from))
 		return false;
-	if (left <= interval && interval >= OVERRUN_INTERVAL_MIN && clock_gettime(from->clock_id, &now) == 0) {
+	if (left <= interval && interval >= OVERRUN_INTERVAL_MIN &&
+	    clock_gettime(from->clock_id, &now) == 0) {
 		start = (__int128)now.tv_sec * NSEC_PER_SEC + now.tv_nsec + left -
 			interval * ((__int128)from->overrun + 1);
 		if (start > 0)

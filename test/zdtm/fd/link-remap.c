@@ -65,7 +65,8 @@ static void check(void *arg)
 	CHECK((int)kept.st_nlink == 1 + links, "it has %lu names", (unsigned long)kept.st_nlink);
 	for (int i = 0; i < 3; i++) {
 		MUST(fstat(fds[i], &st));
-		CHECK(st.st_ino == kept.st_ino && st.st_dev == kept.st_dev, "%d is another file", i);
+		CHECK(st.st_ino == kept.st_ino && st.st_dev == kept.st_dev,
+		      "%d is another file", i);
 	}
 	MUST(pwrite(s->third, "ABC", 3, 4));
 	CHECK(read(s->second, text, 3) == 3 && !memcmp(text, "ABC", 3), "read gives \"%s\"", text);

@@ -49,7 +49,8 @@ static void check(void *arg)
 	pattern_check(s->private, PAGE, 1);
 	pattern_check(s->private + PAGE, PAGE, 2);
 	for (size_t at = 3 * PAGE; at < SIZE; at += PAGE) {
-		CHECK(fault_signal(s->shared + at, false) == SIGBUS, "shared: no SIGBUS at %#lx", at);
+		CHECK(fault_signal(s->shared + at, false) == SIGBUS, "shared: no SIGBUS at %#lx",
+		      at);
 		CHECK(fault_signal(s->private + at, true) == SIGBUS, "private: no SIGBUS at %#lx",
 		      at);
 	}

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Memory whose protection forbids to look at it: content of PROT_NONE, read-only,
- * executable, write-only and execute-only pages is kept, and so is the protection itself, which a fault after
- * the restore proves.
+ * executable, write-only and execute-only pages is kept, and so is the protection
+ * itself, which a fault after the restore proves.
  */
 #include <string.h>
 #include <sys/mman.h>

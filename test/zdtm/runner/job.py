@@ -398,7 +398,8 @@ class Job:
             code = self.dump_for(f"timed.{number}", True, None)
             durations.append(time.monotonic() - start)
             if code:
-                raise Failure(f"dump returned {code}", criu.error_lines(os.path.join(self.dir, f"timed.{number}")))
+                raise Failure(f"dump returned {code}",
+                              criu.error_lines(os.path.join(self.dir, f"timed.{number}")))
         self.duration = statistics.median(durations)
 
     def moments(self):

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The processors that a thread may run on: all, one, and the other one, of two threads and a child. */
+/* The processors of two threads and a child: all, one, and the other one. */
 #include <sched.h>
 #include <unistd.h>
 

@@ -45,7 +45,8 @@ static int make(int notify, int sig, int overrun)
 	spec.it_value.tv_sec -= overrun * INTERVAL_S + INTERVAL_S / 2;
 	MUST(syscall(SYS_timer_settime, id, TIMER_ABSTIME, &spec, NULL));
 	missed = take(sig);
-	CHECK(missed == overrun, "a signal tells of %d missed expirations, not %d", missed, overrun);
+	CHECK(missed == overrun, "a signal tells of %d missed expirations, not %d", missed,
+	      overrun);
 	return id;
 }
 

@@ -56,7 +56,8 @@ static void realtime_child(void *arg)
 	before = MUST(prctl(PR_GET_TIMERSLACK));
 	zdtm_wait();
 	after = MUST(prctl(PR_GET_TIMERSLACK));
-	CHECK(before == after, "a real-time thread had a slack of %d ns, and has %d", before, after);
+	CHECK(before == after, "a real-time thread had a slack of %d ns, and has %d", before,
+	      after);
 	MUST(sched_setscheduler(0, SCHED_OTHER, &none));
 }
 

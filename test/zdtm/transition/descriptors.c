@@ -40,7 +40,8 @@ static void round_trip(struct opener *o, unsigned long round)
 	CHECK(MUST(write(out, &round, sizeof(round))) == sizeof(round), "short write");
 	MUST(close(out));
 	CHECK(MUST(read(in, &found, sizeof(found))) == sizeof(found), "short read");
-	CHECK(found == round + atomic_load(&o->state->spoilt), "%lu came out for %lu", found, round);
+	CHECK(found == round + atomic_load(&o->state->spoilt), "%lu came out for %lu", found,
+	      round);
 	CHECK(MUST(fcntl(in, F_GETFD)) == FD_CLOEXEC, "descriptor %d lost its flag", in);
 	MUST(close(ends[1]));
 	CHECK(!MUST(read(in, &found, sizeof(found))), "the pipe has another writer");
