@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -453,9 +454,4 @@ int image_read_inventory(struct image_dir *dir, InventoryEntry **inventory)
 			  e->img_version);
 	image_message_free(msg);
 	return -EINVAL;
-}
-
-bool image_enum_valid(const ProtobufCEnumDescriptor *desc, int value)
-{
-	return protobuf_c_enum_descriptor_get_value(desc, value);
 }

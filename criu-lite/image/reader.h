@@ -11,7 +11,6 @@
 #define CRIU_LITE_IMAGE_READER_H
 
 #include <protobuf-c/protobuf-c.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -85,8 +84,5 @@ int image_read_single(const struct image_dir *dir, enum image_type type, uint64_
  * as above. To look at a parent's inventory use image_read_single().
  */
 int image_read_inventory(struct image_dir *dir, InventoryEntry **inventory);
-
-/* Whether the enum has the value. Entries that were read need no such check. */
-bool image_enum_valid(const ProtobufCEnumDescriptor *desc, int value);
 
 #endif

@@ -33,11 +33,6 @@ int sys_pidfd_send_signal(int pidfd, int sig, const siginfo_t *info)
 	return RESULT(syscall(__NR_pidfd_send_signal, pidfd, sig, info, 0));
 }
 
-int sys_rt_sigqueueinfo(pid_t tgid, int sig, const siginfo_t *info)
-{
-	return RESULT(syscall(__NR_rt_sigqueueinfo, tgid, sig, info));
-}
-
 int sys_set_sigmask(uint64_t mask, uint64_t *old)
 {
 	return RESULT(syscall(__NR_rt_sigprocmask, SIG_SETMASK, &mask, old, sizeof(mask)));
@@ -50,11 +45,6 @@ void sys_take_signal(int sig)
 
 	if (sig)
 		syscall(__NR_rt_sigtimedwait, &set, NULL, &now, sizeof(set));
-}
-
-int sys_rt_tgsigqueueinfo(pid_t tgid, pid_t tid, int sig, const siginfo_t *info)
-{
-	return RESULT(syscall(__NR_rt_tgsigqueueinfo, tgid, tid, sig, info));
 }
 
 int sys_kcmp(pid_t pid1, pid_t pid2, enum kcmp_type type, unsigned long index1,
@@ -83,27 +73,12 @@ int sys_close_range(unsigned int first, unsigned int last, unsigned int flags)
 	return RESULT(syscall(__NR_close_range, first, last, flags));
 }
 
-int sys_membarrier(int cmd, unsigned int flags)
-{
-	return RESULT(syscall(__NR_membarrier, cmd, flags, 0));
-}
-
 int sys_ioprio_get(enum sys_ioprio_who who, int id)
 {
 	return RESULT(syscall(__NR_ioprio_get, who, id));
 }
 
-int sys_ioprio_set(enum sys_ioprio_who who, int id, int ioprio)
-{
-	return RESULT(syscall(__NR_ioprio_set, who, id, ioprio));
-}
-
 int sys_sched_getattr(pid_t tid, struct sys_sched_attr *attr)
 {
 	return RESULT(syscall(__NR_sched_getattr, tid, attr, sizeof(*attr), 0));
-}
-
-int sys_sched_setattr(pid_t tid, const struct sys_sched_attr *attr)
-{
-	return RESULT(syscall(__NR_sched_setattr, tid, attr, 0));
 }

@@ -48,12 +48,10 @@ int sys_pidfd_open(pid_t pid, unsigned int flags);
 int sys_pidfd_getfd(int pidfd, int target_fd);
 /* @info may be NULL: as kill() fills it. */
 int sys_pidfd_send_signal(int pidfd, int sig, const siginfo_t *info);
-int sys_rt_sigqueueinfo(pid_t tgid, int sig, const siginfo_t *info);
 /* sigprocmask() leaves out two signals that it keeps to itself, 32 and 33. @old may be NULL. */
 int sys_set_sigmask(uint64_t mask, uint64_t *old);
 /* Takes one @sig, which is blocked, from the queues; 0: none. Whether there was one or not. */
 void sys_take_signal(int sig);
-int sys_rt_tgsigqueueinfo(pid_t tgid, pid_t tid, int sig, const siginfo_t *info);
 /*
  * 0: the same object; 1, 2: less, greater in an order that holds until reboot;
  * 3: different. @index1 and @index2 are descriptors for KCMP_FILE, else 0.
@@ -65,10 +63,7 @@ int sys_userfaultfd(int flags);
 /* The head is an address in the task @tid; 0: it has no list. */
 int sys_get_robust_list(pid_t tid, uint64_t *head, uint64_t *len);
 int sys_close_range(unsigned int first, unsigned int last, unsigned int flags);
-int sys_membarrier(int cmd, unsigned int flags);
 int sys_ioprio_get(enum sys_ioprio_who who, int id);
-int sys_ioprio_set(enum sys_ioprio_who who, int id, int ioprio);
 int sys_sched_getattr(pid_t tid, struct sys_sched_attr *attr);
-int sys_sched_setattr(pid_t tid, const struct sys_sched_attr *attr);
 
 #endif

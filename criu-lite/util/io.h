@@ -18,8 +18,5 @@ ssize_t pread_all(int fd, void *buf, size_t len, off_t offset);
 int read_file(int dirfd, const char *path, size_t max, char **text, size_t *len);
 /* Tells whoever waits at --status-fd, by a NUL byte, and closes it; -1: nobody. */
 int status_ready(int fd);
-/* Sends or receives one byte of data with at most one descriptor. */
-int send_fd(int sock, int fd);
-int recv_fd(int sock);
 
 #endif

@@ -39,23 +39,6 @@ int parse_u32(const char *text, int base, uint32_t *value)
 	return 0;
 }
 
-int parse_i64(const char *text, int base, int64_t *value)
-{
-	long long v;
-	char *end;
-
-	if (!isxdigit((unsigned char)text[0]) && text[0] != '-')
-		return -EINVAL;
-	errno = 0;
-	v = strtoll(text, &end, base);
-	if (errno)
-		return -errno;
-	if (*end)
-		return -EINVAL;
-	*value = v;
-	return 0;
-}
-
 int parse_size(const char *text, uint64_t *value)
 {
 	static const char units[] = "KMG";
