@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	options_init(&opts);
 	/* Strings of options stay for the life of the process. */
 	pool_begin();
-	(void)config_read(&opts, 1U << data[0] % 6, path);
+	(void)config_read(&opts, 1U << data[0] % __builtin_popcount(COMMAND_ALL), path);
 	pool_end(next);
 	close(fd);
 	return 0;

@@ -13,7 +13,6 @@
 #include "util/log.h"
 
 #define ARGS_MAX 32
-#define COMMANDS 6
 
 static void demand(bool condition)
 {
@@ -64,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	memcpy(text, data + 1, size - 1);
 	argc = split(text, size - 1, argv);
-	command = 1U << data[0] % COMMANDS;
+	command = 1U << data[0] % __builtin_popcount(COMMAND_ALL);
 	/* Compared as bytes. */
 	memset(&first, 0, sizeof(first));
 	memset(&second, 0, sizeof(second));
