@@ -11,6 +11,7 @@
 #define CRIU_LITE_IMAGE_READER_H
 
 #include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
