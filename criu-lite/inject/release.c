@@ -211,13 +211,6 @@ static int unmap_area(struct leaver *l)
 	return r;
 }
 
-static bool is_zombie(const struct leaver *l)
-{
-	struct proc_stat stat;
-
-	return proc_stat_read(l->task->pid, l->tracee.tid, &stat) < 0 || stat.state == 'Z';
-}
-
 /*
  * From the stop on its way into exit() it meets no signal, so that it can get its mask,
  * and there is no way back. The zombie of a tracee's would stay ours; so it is let go
@@ -236,7 +229,7 @@ static int end_leader(struct leaver *l)
 		return log_errno(-errno, "pid %d: cannot let its leader end", l->task->pid);
 	l->free = true;
 	for (int i = 0; i < STOP_ROUNDS; i++) {
-		if (is_zombie(l))
+		if (proc_has_ended(l->task->pid, l->tracee.tid))
 			return 0;
 		nanosleep(&pause, NULL);
 	}

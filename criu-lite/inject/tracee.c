@@ -18,7 +18,6 @@
 #include <errno.h>
 #include <linux/rseq.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -27,7 +26,7 @@
 #include "inject/pad.h"
 #include "inject/seccomp.h"
 #include "inject/stop.h"
-#include "sys/proc.h"
+#include "sys/proc_stat.h"
 #include "util/array.h"
 #include "util/cleanup.h"
 #include "util/log.h"
@@ -50,18 +49,6 @@ enum {
 	SEIZE_TRIES = 5,
 };
 
-static bool is_zombie(pid_t pid, pid_t tid)
-{
-	_cleanup_free_ char *text = NULL;
-	const char *state;
-
-	if (proc_read(pid, &text, NULL, "task/%d/stat", tid) < 0)
-		return true;
-	/* "TID (name) STATE ...", where the name may hold anything. */
-	state = strrchr(text, ')');
-	return state && (state[2] == 'Z' || state[2] == 'X');
-}
-
 /*
  * A leader that ended because another thread executes a program can't be seized, and
  * is no zombie when we look: its number is that thread's now. So try again.
@@ -75,7 +62,7 @@ static int seize(pid_t pid, pid_t tid)
 		if (ptrace(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD) == 0)
 			return 0;
 		err = -errno;
-		if (err != -EPERM || is_zombie(pid, tid))
+		if (err != -EPERM || proc_has_ended(pid, tid))
 			return err;
 		nanosleep(&pause, NULL);
 	}
@@ -89,7 +76,7 @@ int tracee_seize(pid_t pid, pid_t tid, struct tracee *t)
 	*t = (struct tracee){ .pid = pid, .tid = tid };
 	err = seize(pid, tid);
 	if (err < 0) {
-		if (err == -EPERM && is_zombie(pid, tid))
+		if (err == -EPERM && proc_has_ended(pid, tid))
 			return -ESRCH;
 		if (err == -EPERM || err == -ESRCH)
 			return err;

@@ -116,3 +116,10 @@ int proc_stat_read(pid_t pid, pid_t tid, struct proc_stat *stat)
 		return r;
 	return proc_stat_parse(text, stat);
 }
+
+bool proc_has_ended(pid_t pid, pid_t tid)
+{
+	struct proc_stat stat;
+
+	return proc_stat_read(pid, tid, &stat) < 0 || stat.state == 'Z' || stat.state == 'X';
+}

@@ -6,6 +6,7 @@
 #ifndef CRIU_LITE_SYS_PROC_STAT_H
 #define CRIU_LITE_SYS_PROC_STAT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -36,5 +37,7 @@ struct proc_stat {
 int proc_stat_parse(const char *text, struct proc_stat *stat);
 /* Of a task, or of the thread @tid of it when not 0. Errors as in sys/proc.h. */
 int proc_stat_read(pid_t pid, pid_t tid, struct proc_stat *stat);
+/* Whether a thread is a zombie, or not there at all. */
+bool proc_has_ended(pid_t pid, pid_t tid);
 
 #endif
