@@ -2,6 +2,8 @@
 /* The task tree. */
 #include "core/task.h"
 
+#include <signal.h>
+
 struct task *task_find(const struct task_list *tasks, int pid)
 {
 	struct task *t;
@@ -10,6 +12,13 @@ struct task *task_find(const struct task_list *tasks, int pid)
 		if (t->pid == pid)
 			return t;
 	return NULL;
+}
+
+int task_exit_signal(const struct task *t)
+{
+	const TaskCoreEntry *tc = task_core(t) ? task_core(t)->tc : NULL;
+
+	return tc && tc->has_exit_signal ? (int)tc->exit_signal : SIGCHLD;
 }
 
 bool task_shares_files(const struct task *t)

@@ -83,6 +83,8 @@ static inline bool thread_runs(const struct task *t, const struct thread *th)
 }
 
 struct task *task_find(const struct task_list *tasks, int pid);
+/* What its parent gets at its end, as its image says; 0: nothing. */
+int task_exit_signal(const struct task *t);
 /* Whether the task uses its parent's descriptor table (CLONE_FILES). */
 bool task_shares_files(const struct task *t);
 bool task_shares_fs(const struct task *t);

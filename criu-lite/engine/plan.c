@@ -24,7 +24,6 @@
 #include "engine/plan.h"
 
 #include <errno.h>
-#include <signal.h>
 
 #include "core/dump.h"
 #include "core/restore.h"
@@ -116,11 +115,7 @@ int plan_tree(struct task_list *tasks, bool shell_job)
 
 static int exit_signal_of(const struct task *t)
 {
-	const TaskCoreEntry *tc = task_core(t) ? task_core(t)->tc : NULL;
-
-	if (t->dump)
-		return t->dump->stat->exit_signal;
-	return tc && tc->has_exit_signal ? (int)tc->exit_signal : SIGCHLD;
+	return t->dump ? (int)t->dump->stat->exit_signal : task_exit_signal(t);
 }
 
 static struct task_birth *birth_of(struct task *t)

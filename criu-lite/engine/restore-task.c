@@ -118,12 +118,10 @@ static int apply_kinds(struct restore *r, struct task *t)
 	return 0;
 }
 
-/* What its parent gets at its end; 0: nothing. */
+/* What its parent gets at its end; 0: nothing. To us the root is as any child. */
 static int exit_signal_of(const struct task *t)
 {
-	const TaskCoreEntry *tc = t->state == TASK_HELPER ? NULL : task_core(t)->tc;
-
-	return t->parent && tc && tc->has_exit_signal ? (int)tc->exit_signal : SIGCHLD;
+	return t->parent ? task_exit_signal(t) : SIGCHLD;
 }
 
 /* Whether it ended by itself, as it was to; nobody else had a say in it. */
