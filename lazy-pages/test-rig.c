@@ -120,8 +120,8 @@ void rig_write_task(struct rig *rig, int pid, unsigned int n_areas, size_t n_pag
 {
 	struct page_sink *sink;
 
-	rig_check(!page_sink_open(rig->images, NULL, IMAGE_PAGEMAP, pid, ++rig->n_pages_files, &sink),
-		  "page_sink_open");
+	rig_check(!page_sink_open(rig->images, NULL, IMAGE_PAGEMAP, pid, ++rig->n_pages_files,
+				  &sink), "page_sink_open");
 	for (unsigned int i = 0; i < n_areas; i++)
 		write_pages(sink, RIG_BASE + i * RIG_STRIDE, n_pages);
 	rig_check(!page_sink_close(sink), "page_sink_close");

@@ -90,7 +90,7 @@ struct task_restore {
 	void *vdso_tail;		/* kinds/mm/vdso.c: its last page, if it isn't ours */
 	int uffd;			/* service descriptor; -1: not lazy */
 	struct task_seccomp *seccomp;	/* kinds/task/seccomp.c; NULL: no thread is under it */
-	uint64_t kinds_room;		/* bytes of the area that kinds' plans need, beyond the usual */
+	uint64_t kinds_room;		/* bytes of the area, for kinds' plans beyond the usual */
 	struct restore_area *area;	/* shared with the task, which fills it in */
 };
 

@@ -50,8 +50,8 @@ static int check_ids(const struct task *t, bool shell_job)
 				 t->pid);
 	/* All members of a group are of its session. */
 	if (t->sid && !t->pgid)
-		return log_errno(-EINVAL, "pstree: pid %d: its process group came from outside, but "
-				 "not its session %d", t->pid, t->sid);
+		return log_errno(-EINVAL, "pstree: pid %d: its process group came from outside, "
+				 "but not its session %d", t->pid, t->sid);
 	if (!shell_job && (!t->sid || !t->pgid))
 		return log_errno(-EINVAL, "pstree: pid %d: its session or process group came from "
 				 "outside: restore with --shell-job", t->pid);
@@ -169,8 +169,8 @@ static int make_by_founder(struct task_list *tasks, struct arena *arena, struct 
 	int r;
 
 	if (!sid)
-		return log_errno(-ENOTSUP, "pid %d: its session, from outside of the tree, can't come "
-				 "from its parent %d, of session %d: not covered", t->pid,
+		return log_errno(-ENOTSUP, "pid %d: its session, from outside of the tree, can't "
+				 "come from its parent %d, of session %d: not covered", t->pid,
 				 t->parent->pid, t->parent->sid);
 	if (!founder) {
 		r = check_id_is_free(tasks, sid);

@@ -134,7 +134,8 @@ static bool is_read(const struct plan_reads *p, uint64_t addr, uint64_t offset)
 }
 
 /* The extent was taken: *@pages more are read, each from its place, and no others. */
-static void check_extent(const struct fuzz *f, const struct plan_reads *p, size_t i, uint64_t *pages)
+static void check_extent(const struct fuzz *f, const struct plan_reads *p, size_t i,
+			 uint64_t *pages)
 {
 	for (uint64_t at = f->extents[i].start; at < f->extents[i].end; at += f->unit) {
 		enum plan_pages what = pages_at(f, at);
