@@ -78,4 +78,5 @@ const struct zdtm_test zdtm_test = {
 	.setup = setup,
 	.spoil = spoil,
 	.check = check,
+	.restless = true,
 };
