@@ -175,6 +175,22 @@ static int fill_locked(struct uffd_fill *fill)
 	return FILL_DONE;
 }
 
+/*
+ * With nothing locked. If a part of the source can't be read, the pages before it are
+ * filled all the same: so what was meant for a large folio is done page by page.
+ */
+static int fill_outside(struct uffd_fill *fill)
+{
+	int err = uffd_folio_copy(fill->folio, fill->src, true);
+
+	if (err && folio_test_large(fill->folio) && !folio_test_hugetlb(fill->folio)) {
+		fill_drop_folio(fill);
+		fill->small = true;
+		return 0;
+	}
+	return err;
+}
+
 static ssize_t fill_range(struct uffd_fill *fill)
 {
 	unsigned long asked = fill->len;
@@ -187,7 +203,7 @@ static ssize_t fill_range(struct uffd_fill *fill)
 		err = fill_locked(fill);
 		fill_unlock(fill);
 		if (err == FILL_OUTSIDE)
-			err = uffd_folio_copy(fill->folio, fill->src, true);
+			err = fill_outside(fill);
 	}
 	fill_drop_folio(fill);
 	return fill->len < asked ? asked - fill->len : err;

@@ -33,7 +33,7 @@ static unsigned long orders_wanted(struct uffd_fill *fill)
 
 	if (place)
 		most = min_t(unsigned int, most, __ffs(place));
-	if (!most || !vma_is_anonymous(vma))
+	if (!most || fill->small || !vma_is_anonymous(vma))
 		return 0;
 	return thp_vma_allowable_orders(vma, vma->vm_flags, TVA_IN_PF | TVA_ENFORCE_SYSFS,
 					THP_ORDERS_ALL_ANON & (BIT(most + 1) - 1));

@@ -41,6 +41,8 @@ struct uffd_fill {
 	unsigned long src;
 	unsigned long len;
 
+	bool small;		/* no large folios */
+
 	/* Only while locked. */
 	struct vm_area_struct *vma;
 	int (*step_fn)(struct uffd_fill *fill);
