@@ -21,6 +21,7 @@
 
 #include <linux/list.h>
 #include <linux/mmu_notifier.h>
+#include <linux/mutex.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -63,6 +64,7 @@ struct userfaultfd_ctx {
 
 	/* Tells of gone, and of unmappings that happen. See notifier.c. */
 	struct mmu_notifier notifier;
+	struct mutex notifier_mutex;	/* mmap_lock nests inside */
 	bool notifier_registered;
 };
 
