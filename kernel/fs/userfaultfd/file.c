@@ -29,8 +29,6 @@ static __poll_t uffd_poll(struct file *file, poll_table *wait)
 	/* Reading might block even after poll: then it is no use. */
 	if (!uffd_ctx_initialized(ctx) || !(file->f_flags & O_NONBLOCK))
 		return EPOLLERR;
-	/* What is queued is made visible before readers are woken. */
-	smp_mb();
 	if (uffd_ctx_readable(ctx))
 		events |= EPOLLIN;
 	if (READ_ONCE(ctx->gone))

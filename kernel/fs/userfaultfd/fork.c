@@ -77,8 +77,6 @@ void dup_userfaultfd_complete(struct list_head *forks)
 		struct userfaultfd_ctx *child = event->child;
 
 		list_del_init(&event->link);
-		/* If it fails, the monitor won't learn of the child's end: no more. */
-		uffd_notifier_register(child);
 		if (!uffd_event_send(event))
 			uffd_detach_all(child);
 		uffd_ctx_put(child);

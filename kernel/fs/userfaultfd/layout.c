@@ -69,8 +69,6 @@ int userfaultfd_unmap_prep(struct vm_area_struct *vma, unsigned long start,
 	if (!event)
 		return -ENOMEM;
 	uffd_event_init(event, ctx, UFFD_EVENT_UNMAP);
-	/* With nobody to tell us otherwise, an unmapping is taken to succeed. */
-	event->happened = !ctx->notifier_registered;
 	event->msg.arg.remove.start = start;
 	event->msg.arg.remove.end = end;
 	uffd_change_begin(&ctx->changes, &event->change, start, end);

@@ -48,8 +48,13 @@ static void child_fd_release(struct child_fd *child)
 static int child_fd_make(struct child_fd *child, const struct inode *parent)
 {
 	struct file *file;
-	int fd = get_unused_fd_flags(O_RDONLY | (child->ctx->flags & O_CLOEXEC));
+	int error, fd;
 
+	/* The child does not run before this is read: no end of it is missed. */
+	error = uffd_notifier_register(child->ctx);
+	if (error)
+		return error == -EINTR ? -ERESTARTSYS : error;
+	fd = get_unused_fd_flags(O_RDONLY | (child->ctx->flags & O_CLOEXEC));
 	if (fd < 0)
 		return fd;
 	file = uffd_file_new(uffd_ctx_get(child->ctx), parent);
