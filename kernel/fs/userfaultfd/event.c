@@ -8,6 +8,7 @@
  */
 #include <linux/poll.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/task.h>
 #include <linux/sched/wake_q.h>
 #include <linux/string.h>
 #include <linux/userfaultfd/context.h>
@@ -31,14 +32,22 @@ void uffd_event_finish(struct uffd_event *event, enum uffd_event_state state,
 		       struct wake_q_head *wake)
 {
 	struct userfaultfd_ctx *ctx = event->ctx;
+	struct task_struct *task = event->task;
 
 	list_del_init(&event->link);
 	WRITE_ONCE(ctx->event_count, ctx->event_count - 1);
 	uffd_change_end(&ctx->changes, &event->change);
-	if (wake)
-		wake_q_add(wake, event->task);
-	/* The event is on its thread's stack, or freed by it. */
+	/*
+	 * The event is on its thread's stack, or freed by it: once the state is seen,
+	 * it is gone. And only what is seen is woken for: if the thread is in another
+	 * wake queue already, that is where the wake-up comes from, perhaps at once.
+	 */
+	get_task_struct(task);
 	smp_store_release(&event->state, state);
+	if (wake)
+		wake_q_add_safe(wake, task);
+	else
+		put_task_struct(task);
 }
 
 static bool queue(struct uffd_event *event)

@@ -5,7 +5,7 @@
  * Several threads may wait at one address; those are neighbours in the tree, in
  * the order of arrival.
  */
-#include <linux/sched.h>
+#include <linux/sched/task.h>
 #include <linux/userfaultfd/waiter.h>
 
 #define to_waiter(rb)	rb_entry(rb, struct uffd_waiter, node)
@@ -83,11 +83,12 @@ void uffd_waiters_wake(struct uffd_waiters *waiters, unsigned long start,
 
 	while (waiter && waiter->address <= last) {
 		struct rb_node *next = rb_next(&waiter->node);
+		struct task_struct *task = get_task_struct(waiter->task);
 
 		unlink(waiters, waiter);
-		/* The queue holds the task; the waiter is gone once woken is seen. */
-		wake_q_add(wake, waiter->task);
+		/* The waiter is gone once this is seen; its thread may end, too. */
 		smp_store_release(&waiter->woken, true);
+		wake_q_add_safe(wake, task);
 		waiter = next ? to_waiter(next) : NULL;
 	}
 }
