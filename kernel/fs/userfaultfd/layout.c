@@ -115,8 +115,13 @@ void mremap_userfaultfd_prep(struct vm_area_struct *vma, struct vm_userfaultfd_c
 	}
 	event = kmalloc(sizeof(*event), GFP_KERNEL | __GFP_NOFAIL);
 	uffd_event_init(event, ctx, UFFD_EVENT_REMAP);
-	/* Where from is known in the end only: for now, fills of the new place wait. */
-	uffd_change_begin(&ctx->changes, &event->change, vma->vm_start, vma->vm_end);
+	/*
+	 * Where from is known in the end only, and the old place may stay registered
+	 * (MREMAP_DONTUNMAP): what the monitor has for it must not get there before it
+	 * knows. So until then it is refused everywhere. That is short, unless something
+	 * else was unmapped to make room and the monitor is told of that first.
+	 */
+	uffd_change_begin_whole(&ctx->changes, &event->change);
 	spin_lock(&ctx->lock);
 	list_add(&event->link, &ctx->moves);
 	spin_unlock(&ctx->lock);
