@@ -157,6 +157,8 @@ static struct vm_area_struct *hand_over(struct vma_iterator *vmi,
 
 	start = max(start, vma->vm_start);
 	end = min(end, vma->vm_end);
+	/* A fill that protects and is under way lands before its protection is undone. */
+	vma_start_write(vma);
 	if (userfaultfd_wp(vma) && !(modes & VM_UFFD_WP))
 		uffd_wp_range(vma, start, end - start, false);
 	vma = vma_modify_flags_uffd(vmi, prev, vma, start, end, flags,
