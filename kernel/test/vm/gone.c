@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A monitor outlives what it monitors. It learns that the address space is gone:
+ * poll says POLLHUP, a blocking read ends, and fills say so by their error.
+ */
+#include "test.h"
+
+/* A task with a context that can be fetched from outside, until it is told to end. */
+struct target {
+	volatile int uffd;
+	char *volatile page;
+	volatile bool end, exec;
+};
+
+static int run_target(void *arg)
+{
+	struct target *t = arg;
+	int uffd = uffd_raw(O_CLOEXEC | (t->uffd == -2 ? 0 : O_NONBLOCK));
+
+	t->uffd = 0;
+	if (uffd < 0 || uffd_api(uffd, 0))
+		return 1;
+	t->page = map_anon(1);
+	if (uffd_register(uffd, t->page, PAGE, MODE_MISSING))
+		return 1;
+	__atomic_store_n(&t->uffd, uffd, __ATOMIC_SEQ_CST);
+	while (!t->end && !t->exec)
+		usleep(500);
+	if (t->exec)
+		execl("/proc/self/exe", "gone", "--sleep", NULL);
+	return 0;
+}
+
+static struct target *target_start(pid_t *pid, int *uffd, bool blocking)
+{
+	struct target *t = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+				-1, 0);
+	int pidfd;
+
+	t->uffd = blocking ? -2 : -1;
+	*pid = child_start(run_target, t);
+	pidfd = syscall(SYS_pidfd_open, *pid, 0);
+	while (t->uffd <= 0)
+		usleep(200);
+	*uffd = syscall(SYS_pidfd_getfd, pidfd, t->uffd, 0);
+	MUST(*uffd >= 0);
+	close(pidfd);
+	return t;
+}
+
+static void errors_of(int uffd, char *page)
+{
+	static char src[PAGE];
+	struct abi_copy copy = { (uint64_t)page, (uint64_t)src, PAGE, 0, 77 };
+
+	EQUAL(ioctl(uffd, IOC_COPY, &copy) ? -errno : 0, -ESRCH);
+	EQUAL(uffd_zeropage(uffd, page, PAGE, 0), -ESRCH);
+	EQUAL(uffd_continue(uffd, page, PAGE, 0), -ESRCH);
+	EQUAL(uffd_poison(uffd, page, PAGE, 0), -ESRCH);
+	EQUAL(uffd_writeprotect(uffd, page, PAGE, WP_ON), -ESRCH);
+	EQUAL(uffd_register(uffd, page, PAGE, MODE_MISSING), -ENOMEM);
+	EQUAL(uffd_unregister(uffd, page, PAGE), -ENOMEM);
+	EQUAL(uffd_wake(uffd, page, PAGE), 0);
+}
+
+static void errors_after_exit(void)
+{
+	int uffd;
+	pid_t pid;
+	struct target *t = target_start(&pid, &uffd, false);
+	struct abi_msg msg;
+
+	t->end = true;
+	EQUAL(child_status(pid), 0);
+	errors_of(uffd, t->page);
+	EQUAL(uffd_next(uffd, &msg), -EAGAIN);
+	EQUAL(uffd_revents(uffd) & (POLLIN | POLLERR), 0);
+}
+
+static void errors_after_a_kill(void)
+{
+	int uffd;
+	pid_t pid;
+	struct target *t = target_start(&pid, &uffd, false);
+
+	kill(pid, SIGKILL);
+	EQUAL(child_status(pid), -SIGKILL);
+	errors_of(uffd, t->page);
+}
+
+static void hangs_up_after_exit(void)
+{
+	int uffd;
+	pid_t pid;
+	struct target *t = target_start(&pid, &uffd, false);
+
+	EQUAL(uffd_revents(uffd), 0);
+	t->end = true;
+	EQUAL(child_status(pid), 0);
+	CHECK(uffd_revents(uffd) & POLLHUP);
+}
+
+static void poller_is_woken(void)
+{
+	int uffd;
+	pid_t pid;
+	struct target *t = target_start(&pid, &uffd, false);
+	struct pollfd p = { uffd, POLLIN, 0 };
+
+	if (fork() == 0) {
+		nap(200);
+		t->end = true;
+		_exit(0);
+	}
+	EQUAL(poll(&p, 1, 4000), 1);
+	EQUAL(p.revents & POLLHUP, POLLHUP);
+}
+
+static void hangs_up_after_exec(void)
+{
+	int uffd;
+	pid_t pid;
+	struct target *t = target_start(&pid, &uffd, false);
+	struct pollfd p = { uffd, POLLIN, 0 };
+
+	t->exec = true;
+	EQUAL(poll(&p, 1, 4000), 1);
+	EQUAL(p.revents & POLLHUP, POLLHUP);
+	/* The task itself goes on. */
+	EQUAL(waitpid(pid, NULL, WNOHANG), 0);
+	errors_of(uffd, t->page);
+	kill(pid, SIGKILL);
+}
+
+static void *blocking_reader(void *arg)
+{
+	static struct abi_msg msg;
+	ssize_t n = read((long)arg, &msg, sizeof(msg));
+
+	return (void *)(n < 0 ? (long)-errno : (long)n);
+}
+
+static void blocking_read_ends(void)
+{
+	int uffd;
+	pid_t pid;
+	struct target *t = target_start(&pid, &uffd, true);
+	pthread_t thread = thread_start(blocking_reader, (void *)(long)uffd);
+	void *got;
+
+	nap(200);
+	t->end = true;
+	pthread_join(thread, &got);
+	EQUAL((long)got, 0);
+	/* Later ones don't even begin to wait. */
+	EQUAL((long)blocking_reader((void *)(long)uffd), 0);
+}
+
+static int exits_at_once(void *arg)
+{
+	return 0;
+}
+
+static void *forker(void *arg)
+{
+	return (void *)(long)child_status(child_start(exits_at_once, NULL));
+}
+
+static void forked_childs_context_hangs_up(void)
+{
+	int uffd = uffd_open(F_EVENT_FORK);
+	char *p = map_anon(1);
+	struct pollfd child = { -1, POLLIN, 0 };
+	pthread_t thread;
+
+	MUST(uffd_register(uffd, p, PAGE, MODE_MISSING) == 0);
+	thread = thread_start(forker, NULL);
+	child.fd = uffd_expect(uffd, EVENT_FORK).fork.ufd;
+	pthread_join(thread, NULL);
+	EQUAL(poll(&child, 1, 2000), 1);
+	EQUAL(child.revents & POLLHUP, POLLHUP);
+	/* The parent is alive. */
+	EQUAL(uffd_revents(uffd), 0);
+}
+
+/* Whose handshake was never made has no messages to wait for, and nobody to lose. */
+static void before_the_handshake(void)
+{
+	volatile int *shared = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+				    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pid = fork();
+	struct abi_msg msg;
+	int uffd;
+
+	if (pid == 0) {
+		*shared = uffd_raw(O_NONBLOCK);
+		pause();
+	}
+	while (!*shared)
+		usleep(200);
+	uffd = syscall(SYS_pidfd_getfd, syscall(SYS_pidfd_open, pid, 0), *shared, 0);
+	MUST(uffd >= 0);
+	kill(pid, SIGKILL);
+	child_status(pid);
+	EQUAL(uffd_next(uffd, &msg), -EINVAL);
+	EQUAL(uffd_revents(uffd) & POLLERR, POLLERR);
+	/* A handshake that is late changes nothing for the worse. */
+	uffd_api(uffd, 0);
+	EQUAL(uffd_next(uffd, &msg) < 0, true);
+}
+
+/* Fills and exits at the same moment: an error or a page, never a crash. */
+static void exit_races_with_fills(void)
+{
+	static char src[PAGE];
+	int round;
+
+	for (round = 0; round < 40; round++) {
+		int uffd, i, gone = 0;
+		pid_t pid;
+		struct target *t = target_start(&pid, &uffd, false);
+
+		kill(pid, SIGKILL);
+		for (i = 0; i < 100000 && !gone; i++) {
+			long err = uffd_copy(uffd, t->page, src, PAGE, 0);
+
+			/* ENOENT: the mappings are going one after the other. */
+			CHECK(err == (long)PAGE || err == -EEXIST || err == -ESRCH ||
+			      err == -ENOENT);
+			gone = err == -ESRCH;
+		}
+		CHECK(gone);
+		child_status(pid);
+		close(uffd);
+	}
+}
+
+static const struct test_case cases[] = {
+	{ "the errors after an exit", errors_after_exit },
+	{ "the errors after a kill", errors_after_a_kill },
+	{ "before the handshake", before_the_handshake },
+	{ "exits race with fills", exit_races_with_fills },
+	{ "POLLHUP after an exit", hangs_up_after_exit, .better = true, .seconds = 5 },
+	{ "who polls is woken by the exit", poller_is_woken, .better = true, .seconds = 6 },
+	{ "POLLHUP after an exec", hangs_up_after_exec, .better = true, .seconds = 6 },
+	{ "a blocking read ends", blocking_read_ends, .better = true, .seconds = 4 },
+	{ "the context of a forked child hangs up", forked_childs_context_hangs_up,
+	  .better = true, .seconds = 6 },
+};
+
+int main(int argc, char **argv)
+{
+	/* What the task of one of the cases becomes by exec. */
+	if (argc > 1 && strcmp(argv[1], "--sleep") == 0)
+		return pause();
+	return test_main(argc, argv, cases, ARRAY_SIZE(cases));
+}
