@@ -602,6 +602,10 @@ static void fork_without_a_descriptor(void)
 	EQUAL(stub_read(file, &msg, sizeof(msg)), -ENFILE);
 	stub_no_file = false;
 	EQUAL(stub_fds_reserved(), 0);
+	stub_notifier_error = -ENOMEM;
+	EQUAL(stub_read(file, &msg, sizeof(msg)), -ENOMEM);
+	stub_notifier_error = 0;
+	EQUAL(stub_fds_reserved(), 0);
 	CHECK(!SEEN(fork.over));
 	EQUAL(stub_read(file, &msg, sizeof(msg)), sizeof(msg));
 	child = stub_take_fd(msg.arg.fork.ufd);

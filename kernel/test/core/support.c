@@ -110,6 +110,14 @@ void uffd_file_discard(struct file *file)
 	free(file);
 }
 
+int stub_notifier_error;
+
+int uffd_notifier_register(struct userfaultfd_ctx *ctx)
+{
+	WARN_ON(stub_spinlocks);
+	return stub_notifier_error;
+}
+
 void uffd_notifier_unregister(struct userfaultfd_ctx *ctx)
 {
 	WARN_ON(stub_spinlocks);

@@ -58,6 +58,8 @@ int stub_fds_reserved(void);
 extern int stub_fd_limit;
 /* The next file that is to be made fails. */
 extern bool stub_no_file;
+/* What hearing of an address space's end fails with. */
+extern int stub_notifier_error;
 
 pthread_t thread_start(void *(*f)(void *), void *arg);
 

@@ -104,8 +104,9 @@ static bool run_case(const struct test_case *c, bool *skipped)
 
 int test_main(int argc, char **argv, const struct test_case *cases, size_t count)
 {
-	bool stock = argc > 1 && strcmp(argv[1], "--stock") == 0;
-	const char *only = argc > 1 && !stock ? argv[1] : NULL;
+	bool option = argc > 1 && strcmp(argv[1], "--stock") == 0;
+	bool stock = option || getenv("KERNEL_IS_STOCK");
+	const char *only = argc > 1 && !option ? argv[1] : NULL;
 	int failed = 0;
 	size_t i;
 

@@ -37,7 +37,8 @@ struct test_case {
 	void (*run)(void);
 	/*
 	 * The kernel of the distribution fails this case: it shows what ours does
-	 * better. With --stock it must fail, which proves that it can.
+	 * better. With --stock, or KERNEL_IS_STOCK in the environment, it must
+	 * fail, which proves that it can.
 	 */
 	bool better;
 	unsigned int seconds;	/* until it has failed; 0: the usual limit */
