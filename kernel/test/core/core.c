@@ -432,6 +432,23 @@ static void event_that_is_dropped(void)
 	stub_close(file);
 }
 
+static void events_are_read_in_order(void)
+{
+	struct file *file = stub_open(O_NONBLOCK);
+	struct uffd_msg msg[5];
+	struct sender s[5];
+	int i;
+
+	for (i = 0; i < 5; i++)
+		send_start(&s[i], file, 7 * i % 5, false);
+	EQUAL(stub_read(file, msg, sizeof(msg)), sizeof(msg));
+	for (i = 0; i < 5; i++) {
+		EQUAL(msg[i].arg.remove.start, 7 * i % 5 * PAGE);
+		CHECK(send_end(&s[i]));
+	}
+	stub_close(file);
+}
+
 static void kill_abandons(void)
 {
 	struct file *file = stub_open(O_NONBLOCK);
@@ -748,6 +765,7 @@ static const struct {
 	{ "a change waits for the fills in flight", change_waits_for_fills },
 	{ "no gap while a change is refined", no_gap_while_a_change_is_refined },
 	{ "a change ends when its event is read", event_ends_when_it_is_read },
+	{ "events are read in order of arrival", events_are_read_in_order },
 	{ "an event that is dropped", event_that_is_dropped },
 	{ "a kill abandons the event, a signal doesn't", kill_abandons },
 	{ "a kill meets a read", kill_meets_read },

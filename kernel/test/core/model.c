@@ -390,7 +390,7 @@ static void time_over(int sig)
 
 int main(int argc, char **argv)
 {
-	int rounds = argc > 1 ? atoi(argv[1]) : 2000, i;
+	int rounds = argc > 1 ? atoi(argv[1]) : 500, i;
 	unsigned int seed = argc > 2 ? strtoul(argv[2], NULL, 0) : (unsigned int)time(NULL);
 
 	setvbuf(stdout, NULL, _IOLBF, 0);

@@ -240,12 +240,12 @@ static const struct test_case cases[] = {
 	{ "the errors after a kill", errors_after_a_kill },
 	{ "before the handshake", before_the_handshake },
 	{ "exits race with fills", exit_races_with_fills },
-	{ "POLLHUP after an exit", hangs_up_after_exit, .better = true, .seconds = 5 },
-	{ "who polls is woken by the exit", poller_is_woken, .better = true, .seconds = 6 },
-	{ "POLLHUP after an exec", hangs_up_after_exec, .better = true, .seconds = 6 },
-	{ "a blocking read ends", blocking_read_ends, .better = true, .seconds = 4 },
+	{ "POLLHUP after an exit", hangs_up_after_exit, .better = true, .seconds = 12 },
+	{ "who polls is woken by the exit", poller_is_woken, .better = true, .seconds = 12 },
+	{ "POLLHUP after an exec", hangs_up_after_exec, .better = true, .seconds = 12 },
+	{ "a blocking read ends", blocking_read_ends, .better = true, .seconds = 12 },
 	{ "the context of a forked child hangs up", forked_childs_context_hangs_up,
-	  .better = true, .seconds = 6 },
+	  .better = true, .seconds = 12 },
 };
 
 int main(int argc, char **argv)

@@ -313,12 +313,14 @@ static const struct test_case cases[] = {
 	{ "a signal ends a blocking read", signal_ends_a_blocking_read },
 	{ "faults come before events", faults_before_events },
 	{ "the file is for reading only", no_seek_no_write },
-	{ "a bad buffer loses no fault", bad_buffer_keeps_a_fault, .better = true, .seconds = 4 },
+	{ "a bad buffer loses no fault", bad_buffer_keeps_a_fault, .better = true,
+	  .seconds = 12 },
 	{ "a buffer that is bad halfway loses no fault", buffer_that_is_bad_halfway,
-	  .better = true, .seconds = 4 },
-	{ "a bad buffer loses no event", bad_buffer_keeps_an_event, .better = true, .seconds = 4 },
+	  .better = true, .seconds = 12 },
+	{ "a bad buffer loses no event", bad_buffer_keeps_an_event, .better = true,
+	  .seconds = 12 },
 	{ "a bad buffer loses no fork event and leaks no descriptor", bad_buffer_keeps_a_fork,
-	  .better = true, .seconds = 4 },
+	  .better = true, .seconds = 12 },
 	{ "a full descriptor table loses no fork event", no_descriptor_left_keeps_a_fork },
 };
 TEST_MAIN(cases)

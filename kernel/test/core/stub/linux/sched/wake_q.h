@@ -18,4 +18,6 @@ static inline bool wake_q_empty(struct wake_q_head *head)
 }
 
 void wake_q_add(struct wake_q_head *head, struct task_struct *task);
+/* Takes over the caller's reference to the task. */
+void wake_q_add_safe(struct wake_q_head *head, struct task_struct *task);
 void wake_up_q(struct wake_q_head *head);
