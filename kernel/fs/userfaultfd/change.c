@@ -14,6 +14,7 @@ void uffd_changes_init(struct uffd_changes *changes)
 	spin_lock_init(&changes->lock);
 	changes->ranges = RB_ROOT_CACHED;
 	changes->whole = 0;
+	changes->pending = 0;
 }
 
 static void insert(struct uffd_changes *changes, struct uffd_change *change,
@@ -51,6 +52,7 @@ void uffd_change_begin(struct uffd_changes *changes, struct uffd_change *change,
 	change->ranges = 0;
 	change->whole = false;
 	spin_lock(&changes->lock);
+	WRITE_ONCE(changes->pending, changes->pending + 1);
 	insert(changes, change, start, end);
 	spin_unlock(&changes->lock);
 	wait_for_fills(changes);
@@ -61,6 +63,7 @@ void uffd_change_begin_whole(struct uffd_changes *changes, struct uffd_change *c
 	change->ranges = 0;
 	change->whole = true;
 	spin_lock(&changes->lock);
+	WRITE_ONCE(changes->pending, changes->pending + 1);
 	changes->whole++;
 	spin_unlock(&changes->lock);
 	wait_for_fills(changes);
@@ -80,6 +83,7 @@ void uffd_change_end(struct uffd_changes *changes, struct uffd_change *change)
 {
 	spin_lock(&changes->lock);
 	remove(changes, change);
+	WRITE_ONCE(changes->pending, changes->pending - 1);
 	spin_unlock(&changes->lock);
 }
 
@@ -92,7 +96,7 @@ bool uffd_change_pending(struct uffd_changes *changes, unsigned long start,
 	 * Most often there is nothing. Who inserts and has not yet been seen here
 	 * still has to take sem for writing, and so waits for this fill.
 	 */
-	if (!READ_ONCE(changes->whole) && RB_EMPTY_ROOT(&changes->ranges.rb_root))
+	if (!READ_ONCE(changes->pending))
 		return false;
 	spin_lock(&changes->lock);
 	pending = changes->whole ||

@@ -4,20 +4,18 @@
  * has it. A buffer that can't be written costs the reader an EFAULT, never a
  * fault message (its thread would sleep for ever), an event, or a descriptor.
  */
-#include <dirent.h>
+#include <fcntl.h>
 #include <sys/resource.h>
 
 #include "test.h"
 
+/* Without malloc: a thread that waits in fork() holds its locks. */
 static int count_fds(void)
 {
-	DIR *dir = opendir("/proc/self/fd");
 	int count = 0;
 
-	MUST(dir);
-	while (readdir(dir))
-		count++;
-	closedir(dir);
+	for (int fd = 0; fd < 1024; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
 	return count;
 }
 

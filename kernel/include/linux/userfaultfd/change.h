@@ -26,8 +26,10 @@ struct uffd_changes {
 	/* Protects what follows. */
 	spinlock_t lock;
 	struct rb_root_cached ranges;
-	/* Changes that touch everything: forks. */
+	/* Changes that touch everything: forks, and moves until their places are known. */
 	unsigned int whole;
+	/* All of them. Read without the lock: 0 only if there is none, at any moment. */
+	unsigned int pending;
 };
 
 /* One pending change. A move has two ranges, a fork none: it is all. */
