@@ -72,14 +72,25 @@ static void fill_drop_folio(struct uffd_fill *fill)
 	fill->folio = NULL;
 }
 
-/* While nothing was locked, the mapping may have become one of another kind. */
+/*
+ * While nothing was locked, the mapping may have become one of another kind. A large
+ * folio of private memory is for anonymous mappings only: in a private mapping of a
+ * file, who splits or zaps a huge page takes it for the file's.
+ */
+static bool folio_fits(struct uffd_fill *fill, enum mapping_kind kind)
+{
+	if (fill->folio_for != fill->step_fn)
+		return false;
+	if (!fill->folio)
+		return true;
+	if (kind == MAPPING_HUGETLB)
+		return folio_size(fill->folio) == vma_kernel_pagesize(fill->vma);
+	return kind == MAPPING_ANON || !folio_test_large(fill->folio);
+}
+
 static void fill_check_folio(struct uffd_fill *fill, enum mapping_kind kind)
 {
-	bool fits = fill->folio_for == fill->step_fn;
-
-	if (fits && fill->folio && kind == MAPPING_HUGETLB)
-		fits = folio_size(fill->folio) == vma_kernel_pagesize(fill->vma);
-	if (!fits)
+	if (!folio_fits(fill, kind))
 		fill_drop_folio(fill);
 	fill->folio_for = fill->step_fn;
 }
