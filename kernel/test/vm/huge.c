@@ -254,6 +254,48 @@ static void large_fill_protected(void)
 	EQUAL(p[9 * PAGE + 1], from[9 * PAGE + 1]);
 }
 
+struct copier {
+	int uffd;
+	char *to, *from;
+	long copied;
+};
+
+static void *copy_huge(void *arg)
+{
+	struct copier *c = arg;
+
+	c->copied = uffd_copy(c->uffd, c->to, c->from, HUGE, 0);
+	return NULL;
+}
+
+/*
+ * The source faults, so the data is read with nothing locked; meanwhile the target
+ * becomes a private mapping of a file. A huge page in there would be taken for the
+ * file's, and the kernel would not survive its end.
+ */
+static void target_becomes_a_file(void)
+{
+	int uffd = uffd_open(0), memfd;
+	char *p = thp_wanted(), *absent = map_aligned(HUGE, HUGE);
+	struct copier c = { .uffd = uffd, .to = p, .from = absent };
+	pthread_t thread;
+
+	MUST(uffd_register(uffd, p, HUGE, MODE_MISSING) == 0);
+	MUST(uffd_register(uffd, absent, HUGE, MODE_MISSING) == 0);
+	thread = thread_start(copy_huge, &c);
+	EQUAL(uffd_expect(uffd, EVENT_PAGEFAULT).pagefault.address, (long)absent);
+	munmap(map_memfd(HUGE, 0, MAP_PRIVATE, &memfd), HUGE);
+	MUST(mmap(p, HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, memfd, 0) == p);
+	MUST(uffd_register(uffd, p, HUGE, MODE_MISSING) == 0);
+	/* The rest of the source reads as ordinary memory. */
+	MUST(uffd_unregister(uffd, absent, HUGE) == 0);
+	pthread_join(thread, NULL);
+	CHECK(c.copied > 0);
+	EQUAL(smaps_kb(p, "AnonHugePages"), 0);
+	MUST(mprotect(p, PAGE, PROT_READ) == 0);
+	MUST(munmap(p, HUGE) == 0);
+}
+
 static const struct test_case cases[] = {
 	{ "hugetlb: faults and fills, shared and private", hugetlb_faults },
 	{ "hugetlb: what is refused takes nothing", hugetlb_errors },
@@ -265,6 +307,7 @@ static const struct test_case cases[] = {
 	{ "a huge page that exists", huge_page_exists },
 	{ "small fills stay small", small_fills_stay_small },
 	{ "a large fill with write protection", large_fill_protected },
+	{ "a large fill whose target becomes a file's", target_becomes_a_file },
 	{ "a fill of 2 MiB makes one huge page", fill_makes_a_huge_page, .better = true },
 };
 TEST_MAIN(cases)
