@@ -9,6 +9,8 @@
  * comes whether it has worked or not. But past the point of no return the pages
  * are taken from the page tables, and that is told to us here, by the same thread.
  */
+#include <linux/build_bug.h>
+#include <linux/kconfig.h>
 #include <linux/list.h>
 #include <linux/mmu_notifier.h>
 #include <linux/mutex.h>
@@ -17,6 +19,9 @@
 #include <linux/sched/mm.h>
 
 #include "internal.h"
+
+/* Without notifiers all below would compile, and nobody would be told anything. */
+static_assert(IS_ENABLED(CONFIG_MMU_NOTIFIER));
 
 static struct userfaultfd_ctx *to_ctx(struct mmu_notifier *notifier)
 {
