@@ -330,17 +330,24 @@ static long fails_to_unmap(char *p)
 /*
  * |registered|registered|sealed|: the last can't be unmapped, so nothing is.
  */
-static void failed_munmap(void)
+static char *start_failing(int uffd, struct call *call)
 {
-	int uffd = uffd_open(EVENTS);
 	char *p = map_anon(3);
-	struct call call;
-	struct abi_msg msg;
 
 	armed(uffd, p, 2, false);
 	if (syscall(SYS_mseal, p + 2 * PAGE, PAGE, 0) < 0)
 		test_skip("no mseal");
-	call_start(&call, fails_to_unmap, p);
+	call_start(call, fails_to_unmap, p);
+	return p;
+}
+
+static void failed_munmap(void)
+{
+	int uffd = uffd_open(EVENTS);
+	struct call call;
+	struct abi_msg msg;
+	char *p = start_failing(uffd, &call);
+
 	nap(100);
 	EQUAL(uffd_next(uffd, &msg), -EAGAIN);
 	CHECK(call.over);
@@ -358,14 +365,10 @@ static long unmap_one(char *p)
 static void munmap_after_a_failed_one(void)
 {
 	int uffd = uffd_open(EVENTS);
-	char *p = map_anon(3);
 	struct call call;
 	struct abi_msg msg;
+	char *p = start_failing(uffd, &call);
 
-	armed(uffd, p, 2, false);
-	if (syscall(SYS_mseal, p + 2 * PAGE, PAGE, 0) < 0)
-		test_skip("no mseal");
-	call_start(&call, fails_to_unmap, p);
 	while (!call.over)
 		if (wait_readable(uffd, 10))
 			uffd_next(uffd, &msg);

@@ -96,3 +96,9 @@ unsigned long file_number(const char *path)
 	fclose(file);
 	return number;
 }
+
+const char *mappings_too_many(void)
+{
+	return file_number("/proc/sys/vm/max_map_count") > 65530 ?
+		       "vm.max_map_count is not the default: this would take too long" : NULL;
+}

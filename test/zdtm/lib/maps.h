@@ -29,4 +29,7 @@ unsigned long status_number(const char *name);
 /* A number from a file such as /proc/sys/vm/nr_hugepages; the test fails without. */
 unsigned long file_number(const char *path);
 
+/* unsupported() of tests that fill the task's mappings: why not here, or NULL. */
+const char *mappings_too_many(void);
+
 #endif

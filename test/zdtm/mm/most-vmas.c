@@ -12,19 +12,12 @@
 
 /* For the program's own mappings and those that come and go. */
 #define SPARE 20
-#define WANTED 65530
 #define EVERY 16
 
 struct state {
 	char *map;
 	int n;
 };
-
-static const char *unsupported(void)
-{
-	return file_number("/proc/sys/vm/max_map_count") > WANTED ?
-		       "vm.max_map_count is not the default: this would take too long" : NULL;
-}
 
 static void setup(void *arg)
 {
@@ -64,7 +57,7 @@ static void check(void *arg)
 const struct zdtm_test zdtm_test = {
 	.about = "as many mappings as a task may have",
 	.state_size = sizeof(struct state),
-	.unsupported = unsupported,
+	.unsupported = mappings_too_many,
 	.setup = setup,
 	.spoil = spoil,
 	.check = check,

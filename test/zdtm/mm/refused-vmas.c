@@ -11,18 +11,11 @@
 #include "lib/zdtm.h"
 
 #define SPARE 5
-#define WANTED 65530
 
 struct state {
 	char *map;
 	int n;
 };
-
-static const char *unsupported(void)
-{
-	return file_number("/proc/sys/vm/max_map_count") > WANTED ?
-		       "vm.max_map_count is not the default: this would take too long" : NULL;
-}
 
 static void setup(void *arg)
 {
@@ -53,7 +46,7 @@ static void check(void *arg)
 const struct zdtm_test zdtm_test = {
 	.about = "too many mappings are refused, the victim unhurt",
 	.state_size = sizeof(struct state),
-	.unsupported = unsupported,
+	.unsupported = mappings_too_many,
 	.setup = setup,
 	.spoil = spoil,
 	.check = check,
