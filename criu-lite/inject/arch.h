@@ -49,6 +49,13 @@ void arch_pad_set_map_len(void *image, uint64_t len);
 /* What ARCH_PAD_LEAVE unmaps. */
 void arch_pad_set_area(void *image, uint64_t addr, uint64_t len);
 void arch_pad_get_area(const void *image, uint64_t *addr, uint64_t *len);
+/*
+ * Where a thread that comes back from a call of ours, because the tracer died, says so by
+ * writing 8 bytes that are not zero; 0: nowhere. It lies at arch_pad_done_offset(), for the
+ * parasite to read.
+ */
+void arch_pad_set_done(void *image, uint64_t addr);
+size_t arch_pad_done_offset(void);
 uint64_t arch_pad_entry(enum arch_pad_entry entry);
 
 /* All below change *@regs only, starting from the thread's own. */

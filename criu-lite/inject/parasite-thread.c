@@ -8,6 +8,7 @@
 #include <asm/unistd.h>
 #include <errno.h>
 #include <linux/prctl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <unistd.h>
 
@@ -28,6 +29,7 @@ struct scratch {
 	uint32_t pdeath_sig;
 	struct mempolicy mempolicy;
 	uint32_t tsc;
+	uint64_t done;			/* see arch_pad_set_done() */
 };
 
 _Static_assert(sizeof(struct scratch) <= PARASITE_SCRATCH_SIZE, "it must fit");
@@ -81,6 +83,13 @@ static int ask_thread(struct parasite *p, struct tracee *t, struct thread_facts 
 	return 0;
 }
 
+/* From here on, until it is told otherwise, the parasite outlives the thread's way back. */
+static int hold_area(struct parasite *p, bool hold)
+{
+	arch_pad_set_done(p->pad.image, hold ? p->scratch + offsetof(struct scratch, done) : 0);
+	return pad_update(&p->pad);
+}
+
 int parasite_thread_facts(struct parasite *p, struct tracee *t, struct thread_facts *facts)
 {
 	int r, back;
@@ -91,7 +100,13 @@ int parasite_thread_facts(struct parasite *p, struct tracee *t, struct thread_fa
 	r = remote_begin(t, &p->pad);
 	if (r < 0)
 		return r;
-	r = ask_thread(p, t, facts);
+	r = hold_area(p, true);
+	if (r >= 0)
+		r = ask_thread(p, t, facts);
+	/* Not once it may be back in its frame: it would never come by the pad's word. */
+	back = hold_area(p, false);
+	if (r >= 0)
+		r = back;
 	back = remote_end(t, &p->pad);
 	return r < 0 ? r : back;
 }

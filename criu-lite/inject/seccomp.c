@@ -77,7 +77,7 @@ static const struct {
 	struct seccomp_call call;
 	unsigned int how;
 } call_table[] = {
-	{ { "rt_sigprocmask", __NR_rt_sigprocmask, ARG(0) | ARG(2) | ARG(3),
+	{ { "rt_sigprocmask", __NR_rt_sigprocmask, ARG(0) | ARG(3),
 	    { SIG_SETMASK, 0, 0, 8 } }, WAY_BACK },
 	{ { "ppoll", __NR_ppoll, ARG(0) | ARG(1) | ARG(4), { 0, 0, 0, 0, 8 } }, WAY_BACK },
 	{ { "sigaltstack", __NR_sigaltstack, ALL_ARGS & ~ARG(1), { 0 } }, 0 },

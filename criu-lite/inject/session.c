@@ -15,8 +15,8 @@
  * were in the thread that made it, and so it never takes one from the task.
  *
  * When the dumper is killed, a guest that has not reached its code runs into
- * the pad's exit, one that serves finds its socket closed and jumps there. The
- * thread that made it is back in its frame long before.
+ * the pad's exit, one that serves finds its socket closed and jumps there, when no
+ * thread is left that was to write into its area (parasite-thread.c).
  */
 #include "inject/session.h"
 
@@ -200,6 +200,7 @@ static int start_code(struct parasite *p, struct parasite_args *args)
 	args->area = p->area;
 	args->area_len = p->area_len;
 	args->leave = p->pad.addr + arch_pad_entry(ARCH_PAD_LEAVE);
+	args->done = p->pad.addr + arch_pad_done_offset();
 	args->token = p->token;
 	r = write_memory(p, p->area, pie_parasite_start, blob_len());
 	if (r >= 0)

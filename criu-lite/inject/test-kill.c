@@ -199,6 +199,12 @@ static void test_kill_at_each_call_waiting(void **state)
 	kill_at_each_call(work, ARRAY_SIZE(work), 0);
 }
 
+/* The parasite is gone long before the slow thread is back in its frame. */
+static void test_kill_at_each_call_slow(void **state)
+{
+	kill_at_each_call((victim_work[]){ victim_mapper, victim_busy, victim_slow }, 3, 0);
+}
+
 /* What runs under a suspended filter is on its way out with the filter in force. */
 static void test_kill_at_each_call_filtered(void **state)
 {
@@ -220,6 +226,7 @@ int main(void)
 		cmocka_unit_test(test_kill_at_each_call_flood),
 		cmocka_unit_test(test_kill_at_each_call_poll),
 		cmocka_unit_test(test_kill_at_each_call_waiting),
+		cmocka_unit_test(test_kill_at_each_call_slow),
 		cmocka_unit_test(test_kill_at_each_call_filtered),
 		cmocka_unit_test(test_kill_registers),
 		cmocka_unit_test(test_kill_waiting),

@@ -9,12 +9,14 @@
 #include <linux/rseq.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/select.h>
 #include <time.h>
 #include <ucontext.h>
@@ -355,5 +357,64 @@ int victim_rseq(void)
 			 : "cc", "memory");
 	rs->rseq_cs = 0;
 	CHECK(spins == 0 || !committed);
+	return 0;
+}
+
+enum { MAPPED_US = 2000, MAPPER_SIZE = 8 * PAGE_SIZE, BUSY_US = 10000 };
+
+int victim_mapper(void)
+{
+	int64_t start = now_us();
+	const volatile uint64_t *word;
+
+	word = mmap(NULL, MAPPER_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(word != MAP_FAILED);
+	do {
+		for (size_t i = 0; i < MAPPER_SIZE / sizeof(*word); i++)
+			CHECK(word[i] == 0);
+	} while (now_us() - start < MAPPED_US);
+	CHECK(munmap((void *)word, MAPPER_SIZE) == 0);
+	usleep(MAPPED_US);
+	return 0;
+}
+
+/* The first processor that the thread may use, from then on the only one. */
+static int take_first_cpu(void)
+{
+	cpu_set_t cpus;
+	int first = 0;
+
+	CHECK(sched_getaffinity(0, sizeof(cpus), &cpus) == 0);
+	while (!CPU_ISSET(first, &cpus))
+		first++;
+	CPU_ZERO(&cpus);
+	CPU_SET(first, &cpus);
+	CHECK(sched_setaffinity(0, sizeof(cpus), &cpus) == 0);
+	return 0;
+}
+
+int victim_busy(void)
+{
+	static __thread bool is_set;
+	int64_t start = now_us();
+
+	if (!is_set)
+		CHECK(take_first_cpu() == 0);
+	is_set = true;
+	while (now_us() - start < BUSY_US)
+		;
+	usleep(BUSY_US / 10);
+	return 0;
+}
+
+int victim_slow(void)
+{
+	const struct sched_param param = {};
+	static __thread bool is_set;
+
+	if (!is_set)
+		CHECK(take_first_cpu() == 0 && sched_setscheduler(0, SCHED_IDLE, &param) == 0);
+	is_set = true;
+	usleep(1);
 	return 0;
 }

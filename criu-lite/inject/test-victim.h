@@ -34,6 +34,15 @@ int victim_sigsuspend(void);
  */
 int victim_plain_eintr(void);
 
+/*
+ * These three together show what is written late by a thread that hardly gets to run:
+ * one that makes and unmaps memory and looks whether it stays zero, one that keeps a
+ * processor busy, and one that runs there only when nothing else does.
+ */
+int victim_mapper(void);
+int victim_busy(void);
+int victim_slow(void);
+
 /* Spins in a restartable sequence. */
 int victim_rseq(void);
 

@@ -15,11 +15,14 @@
 
 #include <errno.h>
 #include <linux/prctl.h>
+#include <linux/time_types.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
 #include "pie/string.h"
 #include "pie/syscall.h"
+
+enum { PAUSE_NS = 20 * 1000 };
 
 struct parasite {
 	const struct parasite_args *args;
@@ -45,6 +48,20 @@ static int connect_to_dumper(const struct parasite_args *args)
 		return sock;
 	r = pie_call(connect, sock, args->addr, args->addr_len);
 	return r < 0 ? r : sock;
+}
+
+/*
+ * A thread of the task may be about to make its kernel write into the area: with the dumper
+ * gone it does so on its way back to its frame.
+ */
+static void await_thread(const struct parasite_args *args)
+{
+	const volatile uint64_t *const *done_addr = (const volatile uint64_t *const *)args->done;
+	const struct __kernel_timespec pause = { .tv_nsec = PAUSE_NS };
+	const volatile uint64_t *done;
+
+	while ((done = __atomic_load_n(done_addr, __ATOMIC_RELAXED)) && !*done)
+		pie_call(ppoll, 0, 0, &pause, 0, sizeof(uint64_t));
 }
 
 /* Sends the header and @len bytes behind it. */
@@ -180,4 +197,5 @@ void parasite_main(struct parasite_args *args)
 	do {
 		len = receive_packet(&p);
 	} while (len >= 0 && answer(&p, len) == 0);
+	await_thread(args);
 }

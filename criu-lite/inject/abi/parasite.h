@@ -12,8 +12,13 @@
  *
  * The parasite's area in the task's address space:
  *
- *	area                 args                             area + len
- *	| code, read+exec    | arguments | packet | stack      |
+ *	area                 args                                       area + len
+ *	| code, read+exec    | arguments | packet | scratch | stack      |
+ *
+ * The scratch memory is where threads of the task have the kernel write what they alone can
+ * tell. Were the dumper killed, such a call might still be made when the area has gone and
+ * the task has memory of its own there; so args->done leads to a word that is not zero when
+ * the thread has made it, and the parasite leaves no sooner.
  */
 #ifndef CRIU_LITE_INJECT_ABI_PARASITE_H
 #define CRIU_LITE_INJECT_ABI_PARASITE_H
@@ -46,6 +51,7 @@ struct parasite_token {
 struct parasite_args {
 	uint64_t area, area_len;	/* bytes, whole pages */
 	uint64_t leave;			/* code elsewhere that unmaps it and ends the thread */
+	uint64_t done;			/* elsewhere, too: the address of a word, or 0 */
 	struct parasite_token token;
 	uint32_t addr_len;		/* of the socket address */
 	uint8_t addr[112];		/* struct sockaddr_un */
@@ -116,7 +122,7 @@ struct parasite_packet {
 	};
 };
 
-_Static_assert(sizeof(struct parasite_args) == 160, "both sides must agree");
+_Static_assert(sizeof(struct parasite_args) == 168, "both sides must agree");
 _Static_assert(sizeof(struct parasite_header) == 40, "both sides must agree");
 _Static_assert(sizeof(struct parasite_misc) == 32 + 96 + 2048, "both sides must agree");
 _Static_assert(sizeof(struct parasite_timer) == 40, "both sides must agree");

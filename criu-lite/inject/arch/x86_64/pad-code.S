@@ -31,12 +31,11 @@
 \name:
 	.endm
 
-	/* rt_sigprocmask(SIG_SETMASK, mask, NULL, 8) */
+	/* rt_sigprocmask(SIG_SETMASK, mask, old mask: rdx, 8) */
 	.macro set_mask field
 	mov	$__NR_rt_sigprocmask, %eax
 	mov	$SIG_SETMASK, %edi
 	lea	DATA(\field), %rsi
-	mov	$0, %edx
 	mov	$MASK_SIZE, %r10d
 	syscall
 	.endm
@@ -69,11 +68,14 @@
  * handler ran, and a handler makes an interrupted call fail instead of being
  * restarted. The probe mask leaves blocked what would not.
  *
+ * The first call serves the parasite: see PAD_DONE_ADDR in arch.h.
+ *
  * A signal that comes between this probe and the last jump is taken as if it
  * had come just before the interrupted call was entered.
  */
 pad_recover:
-	set_mask PAD_ALL_MASK
+	mov	DATA(PAD_DONE_ADDR), %rdx
+	set_mask PAD_ALL_MASK			/* all are blocked: the old mask is not zero */
 	mov	$__NR_ppoll, %eax
 	mov	$0, %edi
 	mov	$0, %esi
@@ -83,6 +85,7 @@ pad_recover:
 	syscall
 	mov	%rax, %rbx			/* 0, or -EINTR */
 unblock:
+	mov	$0, %edx
 	set_mask PAD_MASK
 	mov	%rbx, %rcx
 	mov	DATA(PAD_R15), %r15

@@ -32,6 +32,7 @@
 #define PAD_MAP_LEN	192
 #define PAD_LEAVE_ADDR	200
 #define PAD_LEAVE_LEN	208
-#define PAD_DATA_SIZE	216
+#define PAD_DONE_ADDR	216
+#define PAD_DATA_SIZE	224
 
 #endif

@@ -40,6 +40,7 @@ struct pad_data {
 	uint64_t no_time[2];		/* a struct timespec of zero */
 	uint64_t map_len;
 	uint64_t leave_addr, leave_len;
+	uint64_t done_addr;
 };
 
 _Static_assert(offsetof(struct pad_data, sequence) == PAD_SEQUENCE, "pad-layout.h");
@@ -49,6 +50,7 @@ _Static_assert(offsetof(struct pad_data, resume_ip) == PAD_RESUME_IP, "pad-layou
 _Static_assert(offsetof(struct pad_data, break_ip) == PAD_BREAK_IP, "pad-layout.h");
 _Static_assert(offsetof(struct pad_data, all_mask) == PAD_ALL_MASK, "pad-layout.h");
 _Static_assert(offsetof(struct pad_data, leave_len) == PAD_LEAVE_LEN, "pad-layout.h");
+_Static_assert(offsetof(struct pad_data, done_addr) == PAD_DONE_ADDR, "pad-layout.h");
 _Static_assert(sizeof(struct pad_data) == PAD_DATA_SIZE, "pad-layout.h");
 
 enum {
@@ -137,6 +139,18 @@ void arch_pad_get_area(const void *image, uint64_t *addr, uint64_t *len)
 
 	*addr = d->leave_addr;
 	*len = d->leave_len;
+}
+
+void arch_pad_set_done(void *image, uint64_t addr)
+{
+	struct pad_data *d = image;
+
+	d->done_addr = addr;
+}
+
+size_t arch_pad_done_offset(void)
+{
+	return PAD_DONE_ADDR;
 }
 
 static bool in_syscall(const struct user_regs_struct *regs)
