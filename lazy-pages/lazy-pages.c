@@ -88,6 +88,8 @@ static int serve(void *arg, int guardian)
 	if (!err)
 		err = loop_run(server);
 	stats_log(&server->stats);
+	if (!err && server->recording)
+		err = working_set_save(&server->working_set, server->images);
 	return err;
 }
 
@@ -130,7 +132,8 @@ int lazy_pages_run(const struct lazy_options *opts)
 		.starter = { .fd = opts->starter_fd, .ready = starter_ready },
 		.spaces = TAILQ_HEAD_INITIALIZER(server.spaces),
 		.segments = TAILQ_HEAD_INITIALIZER(server.segments),
-		.demand_only = opts->background == LAZY_NONE, .chunk = SERVE_CHUNK_MIN,
+		.demand_only = opts->background == LAZY_NONE, .recording = opts->record,
+		.chunk = SERVE_CHUNK_MIN,
 	};
 
 	if (epoll < 0 || work < 0) {
@@ -140,6 +143,8 @@ int lazy_pages_run(const struct lazy_options *opts)
 	if (image_dir_open(opts->images_dir, &images) || check_images(images))
 		return 1;
 	server.images = images;
+	if (opts->background == LAZY_LINEAR && working_set_load(&server.working_set, images))
+		log_warn("%s: its working set is not used", opts->images_dir);
 	allow_many_files();
 	if (guard_block_signals() || session_listen(&server) || status_ready(opts->status_fd))
 		return 1;

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The lazy-pages server: brings the memory of lazily restored tasks, each page
- * when it is first touched and the rest in the background.
+ * when it is first touched and the rest in the background. What an earlier
+ * restore has recorded comes first.
  */
 #ifndef LAZY_PAGES_LAZY_PAGES_H
 #define LAZY_PAGES_LAZY_PAGES_H
+
+#include <stdbool.h>
 
 /* Which pages are brought before anybody asks for them. */
 enum lazy_background {
@@ -26,6 +29,8 @@ struct lazy_options {
 	 */
 	int starter_fd;
 	enum lazy_background background;
+	/* Saves the working set in the images directory at the end; only with LAZY_NONE. */
+	bool record;
 };
 
 /*

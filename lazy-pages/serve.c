@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "lazy-pages/replay.h"
 #include "lazy-pages/server.h"
 #include "pages/source.h"
 #include "util/array.h"
@@ -93,11 +94,8 @@ static int find_private(struct lazy_space *sp, const struct range *r, uint64_t a
 	return 0;
 }
 
-/*
- * Fills [offset, offset + len) of a segment through the server's own window on
- * it. No events are outstanding there, ever.
- */
-static int fill_segment(struct server *server, struct lazy_segment *ls, uint64_t offset,
+/* Through the server's own window on it: no events are outstanding there, ever. */
+int serve_segment_pages(struct server *server, struct lazy_segment *ls, uint64_t offset,
 			uint64_t len, uint64_t *done)
 {
 	const struct range *r = range_find(&ls->segment.map, offset);
@@ -137,6 +135,33 @@ static struct lazy_segment *window_segment(const struct range *r)
 	return container_of(r->segment, struct lazy_segment, segment);
 }
 
+int serve_task_pages(struct server *server, struct lazy_space *sp, const struct range *r,
+		     uint64_t addr, uint64_t len, uint64_t *done)
+{
+	enum fill_outcome outcome;
+	const void *data;
+	int err = find_private(sp, r, addr, &len, &data);
+
+	if (!err)
+		err = fill_range(server->fill, sp->watch.fd, addr, data, len, &outcome, done);
+	if (!err)
+		err = apply(server, sp, addr, *done, outcome);
+	if (!err && outcome == FILL_FILLED && data)
+		server->stats.background_pages += *done >> PAGE_SHIFT;
+	return err;
+}
+
+/* A page with content was touched that had not come by itself. */
+static int note_touched(struct server *server, bool shared, uint64_t id, uint64_t addr)
+{
+	int err = 0;
+
+	server->stats.demand_pages++;
+	if (server->recording)
+		err = working_set_note(&server->working_set, shared, id, addr);
+	return err ? log_errno(err, "lazy-pages: cannot record what is touched") : 0;
+}
+
 static int answer_window(struct server *server, struct lazy_space *sp, const struct range *r,
 			 uint64_t addr)
 {
@@ -147,15 +172,18 @@ static int answer_window(struct server *server, struct lazy_space *sp, const str
 
 	/* Past its end there is nothing to bring: the access fails by itself. */
 	if (offset < ls->segment.size || !ls->window) {
-		err = fill_segment(server, ls, offset, PAGE_SIZE, &done);
+		err = serve_segment_pages(server, ls, offset, PAGE_SIZE, &done);
 		if (err)
 			return err;
 		if (!done) {
 			sp->deferred = true;
 			return 0;
 		}
-		server->stats.demand_pages += pending;
 		ls->cursor = offset + PAGE_SIZE;
+		if (pending)
+			err = note_touched(server, true, ls->segment.shmid, offset);
+		if (err)
+			return err;
 	}
 	return fill_wake(server->fill, sp->watch.fd, addr, PAGE_SIZE);
 }
@@ -186,7 +214,7 @@ static int zero_around(struct server *server, struct lazy_space *sp, uint64_t ad
 static int answer_private(struct server *server, struct lazy_space *sp, const struct range *r,
 			  uint64_t addr)
 {
-	uint64_t len = PAGE_SIZE, done;
+	uint64_t source = r ? r->source + (addr - r->start) : 0, len = PAGE_SIZE, done;
 	enum fill_outcome outcome;
 	const void *data;
 	int err = find_private(sp, r, addr, &len, &data);
@@ -199,8 +227,8 @@ static int answer_private(struct server *server, struct lazy_space *sp, const st
 	if (err)
 		return err;
 	if (outcome == FILL_FILLED && data) {
-		server->stats.demand_pages++;
 		sp->cursor = addr + PAGE_SIZE;
+		return note_touched(server, false, sp->pid, source);
 	}
 	if (outcome == FILL_FILLED && !data) {
 		server->stats.zero_pages++;
@@ -271,24 +299,15 @@ static void read_ahead(struct page_source *source, struct ahead *ahead, uint64_t
 static int drain_space(struct server *server, struct lazy_space *sp, bool *worked)
 {
 	const struct range *r = next_pending(&sp->space, &sp->cursor);
-	uint64_t at = sp->cursor, len, done;
-	enum fill_outcome outcome;
-	const void *data;
+	uint64_t at = sp->cursor, done;
 	int err;
 
 	if (!r)
 		return 0;
-	len = MIN(r->end - at, server->chunk);
 	read_ahead(sp->source->pages, &sp->ahead, r->source + (at - r->start), r->end - at);
-	err = find_private(sp, r, at, &len, &data);
-	if (!err)
-		err = fill_range(server->fill, sp->watch.fd, at, data, len, &outcome, &done);
-	if (!err)
-		err = apply(server, sp, at, done, outcome);
+	err = serve_task_pages(server, sp, r, at, MIN(r->end - at, server->chunk), &done);
 	if (err)
 		return err;
-	if (outcome == FILL_FILLED && data)
-		server->stats.background_pages += done >> PAGE_SHIFT;
 	sp->cursor = at + done;
 	*worked = done > 0;
 	return 0;
@@ -306,7 +325,7 @@ static int drain_segment(struct server *server, struct lazy_segment *ls, bool *w
 		return 0;
 	at = MAX(r->start, ls->cursor >= r->end ? 0 : ls->cursor);
 	read_ahead(ls->source, &ls->ahead, at, r->end - at);
-	err = fill_segment(server, ls, at, MIN(r->end - at, server->chunk), &done);
+	err = serve_segment_pages(server, ls, at, MIN(r->end - at, server->chunk), &done);
 	if (err)
 		return err;
 	server->stats.background_pages += done >> PAGE_SHIFT;
@@ -337,7 +356,7 @@ int serve_segments(struct server *server, bool *worked)
  * One chunk for the first that needs one, who then goes to the end of the
  * line: tasks take turns, and so do segments.
  */
-int serve_background(struct server *server, bool *worked)
+static int drain_next(struct server *server, bool *worked)
 {
 	struct lazy_space *sp;
 	int err = serve_segments(server, worked);
@@ -359,8 +378,17 @@ int serve_background(struct server *server, bool *worked)
 			break;
 		}
 	}
-	if (!*worked)
-		return 0;
+	return 0;
+}
+
+int serve_background(struct server *server, bool *worked)
+{
+	int err = replay(server, worked);
+
+	if (!err && !*worked)
+		err = drain_next(server, worked);
+	if (err || !*worked)
+		return err;
 	server->calm += server->chunk;
 	if (server->calm > CALM_BYTES)
 		server->chunk = MIN(server->chunk * 2, CHUNK_MAX);
@@ -376,16 +404,9 @@ int serve_doubt(struct server *server, struct lazy_space *child, uint64_t start,
 		return log_errno(err, "%s: cannot track its memory", child->name);
 	while (!child->gone && (r = space_pending_from(&child->space, start)) && r->start < end) {
 		struct range part = range_clip(r, start, end);
-		uint64_t len = part.end - part.start, done;
-		enum fill_outcome outcome;
-		const void *data;
+		uint64_t done;
 
-		err = find_private(child, r, part.start, &len, &data);
-		if (!err)
-			err = fill_range(server->fill, child->watch.fd, part.start, data, len,
-					 &outcome, &done);
-		if (!err)
-			err = apply(server, child, part.start, done, outcome);
+		err = serve_task_pages(server, child, r, part.start, part.end - part.start, &done);
 		/* What has to wait is in doubt a little longer. */
 		if (err || !done)
 			return err;
@@ -444,7 +465,8 @@ int serve_windows(struct server *server, struct lazy_space *sp, uint64_t start, 
 		struct lazy_segment *ls = window_segment(w);
 		const struct range *r = range_find_from(&ls->segment.map, part.source);
 		uint64_t at = MAX(r->start, part.source);
-		int err = fill_segment(server, ls, at, MIN(r->end, part.source + len) - at, &done);
+		int err = serve_segment_pages(server, ls, at,
+					      MIN(r->end, part.source + len) - at, &done);
 
 		if (err)
 			return err;

@@ -14,7 +14,9 @@
 /* Bytes that the background fills at once, when it begins and after a fault. */
 #define SERVE_CHUNK_MIN (64UL << 10)
 
+struct lazy_segment;
 struct lazy_space;
+struct range;
 struct server;
 
 /* Notes a fault that was read. */
@@ -25,12 +27,22 @@ int serve_queue_fault(struct lazy_space *sp, uint64_t addr);
  */
 int serve_faults(struct server *server, struct lazy_space *sp);
 /*
- * Fills up to server->chunk bytes of a task, and as many of a segment, in the
- * background. *worked is set when it found something to do and did it.
+ * In the background: pieces of the working set while there are any; then up to
+ * server->chunk bytes of a task, and as many of a segment. *worked is set when
+ * it found something to do and did it.
  */
 int serve_background(struct server *server, bool *worked);
 /* The same for segments alone: what held spaces wait for. */
 int serve_segments(struct server *server, bool *worked);
+/*
+ * Fills [@addr, @addr + @len), or a first part of it, which is in the range @r, PENDING;
+ * *@done: how many bytes of it are settled now, 0 when it has to wait.
+ */
+int serve_task_pages(struct server *server, struct lazy_space *sp, const struct range *r,
+		     uint64_t addr, uint64_t len, uint64_t *done);
+/* The same of a segment, from @offset on; it may be any part of it. */
+int serve_segment_pages(struct server *server, struct lazy_segment *ls, uint64_t offset,
+			uint64_t len, uint64_t *done);
 /*
  * An event of the parent's may be about memory that a child never had: see
  * space_doubt(). Brings what is PENDING in [start, end), where it is there.

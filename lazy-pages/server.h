@@ -18,6 +18,7 @@
 #include "lazy-pages/segment.h"
 #include "lazy-pages/space.h"
 #include "lazy-pages/stats.h"
+#include "lazy-pages/working-set.h"
 
 struct image_dir;
 struct page_source;
@@ -110,6 +111,9 @@ struct server {
 	bool complete;			/* all was handed over: the background may work */
 	bool stopping;			/* asked to end as soon as nothing is left */
 	bool demand_only;		/* no background filling */
+	bool recording;			/* the working set is what is touched; else it is brought */
+	struct working_set working_set;
+	size_t replayed;		/* pieces of it that were brought, or passed over */
 	uint64_t chunk;			/* bytes that the background fills at once, not 0 */
 	uint64_t calm;			/* bytes that it has filled since the last fault */
 	uint64_t retry_ns;		/* how long deferred work waits */

@@ -23,6 +23,7 @@ struct options {
 	bool detach;			/* restore -d */
 	bool lazy_pages;
 	bool on_demand;			/* lazy: no page before it is touched */
+	bool record;			/* lazy: save the working set */
 	bool link_remap;		/* files whose name is gone get another one */
 	bool page_server;		/* dump: pages go to the one at address and port */
 	const char *address;

@@ -37,7 +37,7 @@ static const char *work_dir(const struct options *opts)
 
 static enum lazy_background background(const struct options *opts)
 {
-	return opts->on_demand ? LAZY_NONE : LAZY_LINEAR;
+	return opts->on_demand || opts->record ? LAZY_NONE : LAZY_LINEAR;
 }
 
 int lazy_serve(const struct options *opts)
@@ -48,6 +48,7 @@ int lazy_serve(const struct options *opts)
 		.status_fd = opts->status_fd,
 		.starter_fd = -1,
 		.background = background(opts),
+		.record = opts->record,
 	};
 	int r = pidfile_write(opts, getpid());
 
@@ -66,6 +67,7 @@ static void run_server(const struct options *opts, int dir, int starter_fd)
 		.status_fd = -1,
 		.starter_fd = starter_fd,
 		.background = background(opts),
+		.record = opts->record,
 	};
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 

@@ -75,6 +75,8 @@ const struct option_row option_table[] = {
 	{ "port", 0, OPTION_PORT, DUMP | SERVER, "PORT",
 	  "the port of the page server (page-server: 0, the default, is any)", FIELD(port) },
 	{ "prev-images-dir", 0, OPTION_REFUSED, COMMAND_ALL, "DIR", NULL, 0 },
+	{ "record", 0, OPTION_BOOL, RESTORE | LAZY, NULL,
+	  "lazy: as --on-demand, and save what was touched for later restores", FIELD(record) },
 	{ "restore-detached", 'd', OPTION_BOOL, RESTORE, NULL,
 	  "do not wait for the restored tree", FIELD(detach) },
 	{ "restore-sibling", 'S', OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },

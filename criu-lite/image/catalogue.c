@@ -43,6 +43,7 @@
 #include "images/timens.pb-c.h"
 #include "images/userns.pb-c.h"
 #include "images/utsns.pb-c.h"
+#include "images/working-set.pb-c.h"
 #include "util/macro.h"
 
 /* How much follows an entry (section 2.1). Lengths are u32: no sum overflows. */
@@ -211,6 +212,8 @@ static const struct image_desc image_table[IMAGE_TYPE_COUNT] = {
 					stats_entry),
 	[IMAGE_IRMAP_CACHE] = SERVICE("IRMAP_CACHE", "irmap-cache", 0x57004059, IMAGE_ARRAY,
 				      irmap_cache_entry),
+	[IMAGE_WORKING_SET] = SERVICE("WORKING_SET", "working-set", 0x574b5345, IMAGE_ARRAY,
+				      working_set_entry),
 
 	[IMAGE_BINFMT_MISC_OLD] = ARRAY("BINFMT_MISC", "binfmt-misc-%u.img", 0x67343323,
 					binfmt_misc_entry),

@@ -65,6 +65,7 @@ enum image_type {
 	IMAGE_STATS_DUMP,
 	IMAGE_STATS_RESTORE,
 	IMAGE_IRMAP_CACHE,
+	IMAGE_WORKING_SET,		/* ours alone */
 	/* Not written any more: arrays that files.img, core and mm took in. */
 	IMAGE_BINFMT_MISC_OLD,
 	IMAGE_BPFMAP_FILE,

@@ -380,6 +380,7 @@ static enum crit_verdict crit_verdict(enum image_type type)
 		[IMAGE_PSIGNAL] = CRIT_FAILS,
 		[IMAGE_SHMEM_PAGEMAP] = CRIT_DECODES,
 		[IMAGE_SIGNAL] = CRIT_FAILS,
+		[IMAGE_WORKING_SET] = CRIT_FAILS,
 	};
 
 	return table[type];

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Bringing a working set that was recorded before, ahead of everything else.
+ *
+ * A piece names pages of a page map. In a task they are looked for where they
+ * were when it was dumped: one that has moved them since is served as if
+ * nothing had been recorded. Children forked since are not looked at: what
+ * they touch, they mostly share.
+ */
+#include "lazy-pages/replay.h"
+
+#include "lazy-pages/serve.h"
+#include "lazy-pages/server.h"
+#include "util/log.h"
+#include "util/macro.h"
+
+/* What of @piece from *@at on comes in one fill: how far it came. *@at: where it goes on. */
+static int fill_task(struct server *server, struct lazy_space *sp, uint64_t *at, uint64_t end,
+		     uint64_t *done)
+{
+	const struct range *r = space_pending_from(&sp->space, *at);
+	uint64_t from = r ? MAX(*at, r->start) : end;
+
+	*done = 0;
+	if (from >= end) {
+		*at = end;
+		return 0;
+	}
+	/* Other pages than these are at that address now. */
+	if (r->source + (from - r->start) != from) {
+		*at = MIN(r->end, end);
+		return 0;
+	}
+	*at = from;
+	return serve_task_pages(server, sp, r, from, MIN(r->end, end) - from, done);
+}
+
+static int fill_shared(struct server *server, struct lazy_segment *ls, uint64_t *at, uint64_t end,
+		       uint64_t *done)
+{
+	const struct range *r = range_find_from(&ls->segment.map, *at);
+	uint64_t from = r ? MAX(*at, r->start) : end;
+
+	*done = 0;
+	*at = MIN(from, end);
+	if (from >= end)
+		return 0;
+	return serve_segment_pages(server, ls, from, MIN(r->end, end) - from, done);
+}
+
+static struct lazy_space *find_task(struct server *server, uint64_t pid)
+{
+	struct lazy_space *sp;
+
+	TAILQ_FOREACH(sp, &server->spaces, link)
+		if (!sp->serial && (uint64_t)sp->pid == pid && !sp->gone)
+			return sp;
+	return NULL;
+}
+
+static struct lazy_segment *find_segment(struct server *server, uint64_t shmid)
+{
+	struct lazy_segment *ls;
+
+	TAILQ_FOREACH(ls, &server->segments, link)
+		if (ls->segment.shmid == shmid)
+			return ls;
+	return NULL;
+}
+
+/*
+ * Up to @budget bytes of the piece; *@filled: how many came. True in *@over: none of it is
+ * left to bring. Otherwise the piece is cut to what is.
+ */
+static int fill_piece(struct server *server, struct working_piece *piece, uint64_t budget,
+		      uint64_t *filled, bool *over)
+{
+	struct lazy_space *sp = piece->shared ? NULL : find_task(server, piece->id);
+	struct lazy_segment *ls = piece->shared ? find_segment(server, piece->id) : NULL;
+	uint64_t at = piece->addr, end = at + (uint64_t)piece->n_pages * PAGE_SIZE, done = 0;
+	uint64_t limit = MIN(end, at + budget);
+	int err = 0;
+
+	*filled = 0;
+	*over = !sp && !ls;
+	if (*over || (sp && sp->deferred))
+		return 0;
+	do {
+		err = ls ? fill_shared(server, ls, &at, limit, &done) :
+			   fill_task(server, sp, &at, limit, &done);
+		at += done;
+		*filled += done;
+	} while (!err && at < limit && done);
+	piece->n_pages = (end - at) / PAGE_SIZE;
+	piece->addr = at;
+	*over = at == end;
+	return err;
+}
+
+int replay(struct server *server, bool *worked)
+{
+	struct working_set *ws = &server->working_set;
+	uint64_t budget = server->chunk;
+
+	if (server->recording)
+		return 0;
+	while (server->replayed < ws->n && budget) {
+		uint64_t filled;
+		bool over;
+		int err = fill_piece(server, &ws->pieces[server->replayed], budget, &filled,
+				     &over);
+
+		if (err)
+			return err;
+		*worked |= filled;
+		budget -= MIN(filled, budget);
+		server->replayed += over;
+		/* What has to wait is tried again when the loop comes by. */
+		if (!over && !filled)
+			break;
+	}
+	if (ws->n && server->replayed == ws->n) {
+		log_debug("lazy-pages: the working set is there");
+		working_set_fini(ws);
+		server->replayed = 0;
+	}
+	return 0;
+}

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A working set is recorded, saved, read and brought: the server's own steps,
+ * one by one, on memory of this very process that nobody touches.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "image/dir.h"
+#include "image/writer.h"
+#include "images/working-set.pb-c.h"
+#include "lazy-pages/replay.h"
+#include "lazy-pages/serve.h"
+#include "lazy-pages/server.h"
+#include "lazy-pages/test-rig.h"
+#include "pages/source.h"
+#include "sys/uffd.h"
+#include "util/cleanup.h"
+#include "util/macro.h"
+
+#define N_PAGES 512
+
+struct fixture {
+	struct rig rig;
+	struct server server;
+	struct lazy_space *space;
+};
+
+static uint64_t page_addr(size_t i)
+{
+	return RIG_BASE + i * PAGE_SIZE;
+}
+
+/* A page of the image that has content: the @nth. */
+static size_t nth_data(size_t nth)
+{
+	size_t i = 0;
+
+	while (!rig_tag(page_addr(i)) || nth--)
+		i++;
+	return i;
+}
+
+static int setup(void **state)
+{
+	struct fixture *fx = calloc(1, sizeof(*fx));
+	struct task_source *source = calloc(1, sizeof(*source));
+	int uffd;
+
+	if (!rig_possible()) {
+		print_message("not root, or no userfaultfd here\n");
+		exit(77);
+	}
+	rig_init(&fx->rig);
+	rig_write_task(&fx->rig, RIG_PID, 1, N_PAGES);
+	rig_commit(&fx->rig);
+	rig_map_areas(1, N_PAGES);
+	uffd = uffd_open(0, NULL);
+	rig_check(uffd >= 0 && !uffd_register(uffd, RIG_BASE, N_PAGES * PAGE_SIZE,
+					      UFFDIO_REGISTER_MODE_MISSING, NULL), "register");
+	fx->server = (struct server){
+		.images = fx->rig.images, .fill = &fill_uffd_ops,
+		.epoll = epoll_create1(EPOLL_CLOEXEC), .complete = true,
+		.spaces = TAILQ_HEAD_INITIALIZER(fx->server.spaces),
+		.segments = TAILQ_HEAD_INITIALIZER(fx->server.segments),
+		.chunk = SERVE_CHUNK_MIN,
+	};
+	rig_check(!source_file_open(fx->rig.images, IMAGE_PAGEMAP, RIG_PID, &source->pages),
+		  "source");
+	fx->space = server_add_space(&fx->server, uffd, RIG_PID, 0, source);
+	rig_check(fx->space, "space");
+	for (size_t i = 0; i < N_PAGES; i++)
+		rig_check(!space_add(&fx->space->space, page_addr(i), page_addr(i + 1),
+				     rig_tag(page_addr(i)) ? RANGE_PENDING : RANGE_SETTLED,
+				     page_addr(i), NULL), "space_add");
+	*state = fx;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *fx = *state;
+
+	fx->space->gone = true;
+	server_reap(&fx->server);
+	munmap((void *)RIG_BASE, N_PAGES * PAGE_SIZE);
+	working_set_fini(&fx->server.working_set);
+	close(fx->server.epoll);
+	rig_fini(&fx->rig);
+	free(fx);
+	return 0;
+}
+
+static size_t n_resident(void)
+{
+	unsigned char in[N_PAGES];
+	size_t n = 0;
+
+	assert_int_equal(mincore((void *)RIG_BASE, N_PAGES * PAGE_SIZE, in), 0);
+	for (size_t i = 0; i < N_PAGES; i++)
+		n += in[i] & 1;
+	return n;
+}
+
+static bool is_resident(size_t page)
+{
+	unsigned char in;
+
+	assert_int_equal(mincore((void *)page_addr(page), PAGE_SIZE, &in), 0);
+	return in & 1;
+}
+
+static void touch(struct fixture *fx, size_t page)
+{
+	assert_int_equal(serve_queue_fault(fx->space, page_addr(page)), 0);
+	assert_int_equal(serve_faults(&fx->server, fx->space), 0);
+	assert_true(is_resident(page));
+}
+
+static void add(struct fixture *fx, size_t page, uint32_t n)
+{
+	struct working_set *ws = &fx->server.working_set;
+
+	for (uint32_t i = 0; i < n; i++)
+		assert_int_equal(working_set_note(ws, false, RIG_PID, page_addr(page + i)), 0);
+}
+
+static void replay_all(struct fixture *fx)
+{
+	bool worked = true;
+
+	for (int i = 0; fx->server.working_set.n; i++) {
+		worked = false;
+		assert_int_equal(replay(&fx->server, &worked), 0);
+		assert_true(i < N_PAGES);
+	}
+}
+
+static void test_recorded_in_order(void **state)
+{
+	struct fixture *fx = *state;
+	struct working_set *ws = &fx->server.working_set, read;
+	size_t a = nth_data(100), b = nth_data(3);
+
+	fx->server.recording = true;
+	touch(fx, a);
+	touch(fx, b);
+	/* A second touch, and one where there is nothing, are none. */
+	touch(fx, a);
+	for (size_t hole = 0; hole < N_PAGES; hole++)
+		if (!rig_tag(page_addr(hole))) {
+			touch(fx, hole);
+			break;
+		}
+	assert_int_equal(ws->n, 2);
+	assert_int_equal(ws->pieces[0].addr, page_addr(a));
+	assert_int_equal(ws->pieces[1].addr, page_addr(b));
+	assert_int_equal(working_set_save(ws, fx->rig.images), 0);
+	assert_int_equal(working_set_load(&read, fx->rig.images), 0);
+	assert_int_equal(read.n, 2);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(read.pieces[i].id, RIG_PID);
+		assert_int_equal(read.pieces[i].addr, ws->pieces[i].addr);
+		assert_int_equal(read.pieces[i].n_pages, 1);
+		assert_false(read.pieces[i].shared);
+	}
+	working_set_fini(&read);
+}
+
+static void test_neighbours_are_one_piece(void **state)
+{
+	struct working_set ws = {};
+
+	for (size_t i = 0; i < 100; i++)
+		assert_int_equal(working_set_note(&ws, true, 7, i * PAGE_SIZE), 0);
+	assert_int_equal(working_set_note(&ws, true, 8, 100 * PAGE_SIZE), 0);
+	assert_int_equal(working_set_note(&ws, false, 8, 101 * PAGE_SIZE), 0);
+	assert_int_equal(ws.n, 3);
+	assert_int_equal(ws.pieces[0].n_pages, 100);
+	working_set_fini(&ws);
+}
+
+static void test_brings_that_and_no_more(void **state)
+{
+	struct fixture *fx = *state;
+	size_t a = nth_data(200), b = nth_data(1);
+
+	add(fx, a, 1);
+	add(fx, b, 1);
+	replay_all(fx);
+	assert_true(is_resident(a) && is_resident(b));
+	assert_int_equal(n_resident(), 2);
+	assert_int_equal(rig_page_tag((void *)page_addr(a)), rig_tag(page_addr(a)));
+	assert_int_equal(rig_page_tag((void *)page_addr(b)), rig_tag(page_addr(b)));
+	assert_int_equal(fx->server.stats.background_pages, 2);
+}
+
+static void test_first_to_last(void **state)
+{
+	struct fixture *fx = *state;
+	size_t late = nth_data(0), early = nth_data(300);
+	bool worked = false;
+
+	fx->server.chunk = PAGE_SIZE;
+	add(fx, early, 1);
+	add(fx, late, 1);
+	assert_int_equal(serve_background(&fx->server, &worked), 0);
+	assert_true(worked && is_resident(early) && !is_resident(late));
+}
+
+/* All of it as one piece: with holes, in many steps, and some of it touched meanwhile. */
+static void test_one_large_piece(void **state)
+{
+	struct fixture *fx = *state;
+	size_t n = 0;
+
+	add(fx, 0, N_PAGES);
+	assert_int_equal(fx->server.working_set.n, 1);
+	touch(fx, nth_data(50));
+	replay_all(fx);
+	for (size_t i = 0; i < N_PAGES; i++) {
+		n += rig_tag(page_addr(i)) != 0;
+		assert_int_equal(is_resident(i), rig_tag(page_addr(i)) != 0);
+	}
+	assert_int_equal(fx->server.stats.background_pages, n - 1);
+	assert_null(space_pending_from(&fx->space->space, 0));
+}
+
+/* Nobody has that: another task's, a segment's, and memory that has moved away. */
+static void test_passes_over(void **state)
+{
+	struct fixture *fx = *state;
+	struct working_set *ws = &fx->server.working_set;
+	size_t there = nth_data(9);
+
+	assert_int_equal(working_set_note(ws, false, RIG_PID + 1, page_addr(0)), 0);
+	assert_int_equal(working_set_note(ws, true, RIG_SHMID, 0), 0);
+	assert_int_equal(working_set_note(ws, false, RIG_PID, RIG_BASE + RIG_STRIDE), 0);
+	add(fx, there, 1);
+	replay_all(fx);
+	assert_int_equal(n_resident(), 1);
+	assert_true(is_resident(there));
+}
+
+static void write_entry(struct fixture *fx, uint64_t addr, uint32_t n_pages)
+{
+	WorkingSetEntry e = WORKING_SET_ENTRY__INIT;
+	struct image_writer *writer;
+
+	e.id = RIG_PID;
+	e.vaddr = addr;
+	e.nr_pages = n_pages;
+	assert_int_equal(image_writer_open(fx->rig.images, IMAGE_WORKING_SET, 0, &writer), 0);
+	assert_int_equal(image_write(writer, &e.base), 0);
+	assert_int_equal(image_writer_close(writer), 0);
+}
+
+static void test_damaged(void **state)
+{
+	static const struct { uint64_t addr; uint32_t n_pages; } bad[] = {
+		{ RIG_BASE, 0 }, { RIG_BASE + 1, 1 }, { 1ULL << 47, 1 }, { (1ULL << 47) - PAGE_SIZE, 2 },
+		{ UINT64_MAX - PAGE_SIZE + 1, 1 },
+	};
+	struct fixture *fx = *state;
+	struct working_set ws;
+
+	assert_int_equal(working_set_load(&ws, fx->rig.images), 0);
+	assert_int_equal(ws.n, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		write_entry(fx, bad[i].addr, bad[i].n_pages);
+		assert_int_equal(working_set_load(&ws, fx->rig.images), -EINVAL);
+		assert_int_equal(ws.n, 0);
+	}
+	write_entry(fx, RIG_BASE, 1);
+	assert_int_equal(working_set_load(&ws, fx->rig.images), 0);
+	assert_int_equal(ws.n, 1);
+	working_set_fini(&ws);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_recorded_in_order, setup, teardown),
+		cmocka_unit_test(test_neighbours_are_one_piece),
+		cmocka_unit_test_setup_teardown(test_brings_that_and_no_more, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_first_to_last, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_one_large_piece, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_passes_over, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_damaged, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
