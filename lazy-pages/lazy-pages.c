@@ -12,7 +12,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -23,6 +22,7 @@
 #include "lazy-pages/serve.h"
 #include "lazy-pages/server.h"
 #include "lazy-pages/session.h"
+#include "sys/nofile.h"
 #include "util/cleanup.h"
 #include "util/io.h"
 #include "util/log.h"
@@ -93,18 +93,6 @@ static int serve(void *arg, int guardian)
 	return err;
 }
 
-/* A space takes a descriptor, and a tree may fork a lot of them. */
-static void allow_many_files(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit))
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit))
-		log_debug("lazy-pages: cannot raise the limit on open files");
-}
-
 /* Only a whole dump is served. */
 static int check_images(struct image_dir *images)
 {
@@ -145,8 +133,8 @@ int lazy_pages_run(const struct lazy_options *opts)
 	server.images = images;
 	if (opts->background == LAZY_LINEAR && working_set_load(&server.working_set, images))
 		log_warn("%s: its working set is not used", opts->images_dir);
-	allow_many_files();
-	if (guard_block_signals() || session_listen(&server) || status_ready(opts->status_fd))
+	/* A space takes a descriptor, and a tree may fork a lot of them. */
+	if (nofile_raise(NULL) || guard_block_signals() || session_listen(&server) || status_ready(opts->status_fd))
 		return 1;
 	return guard_run(serve, &server) ? 1 : 0;
 }

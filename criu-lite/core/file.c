@@ -21,7 +21,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "core/dump.h"
@@ -63,20 +62,10 @@ int dump_refuse(const struct fd_info *info, const char *fmt, ...)
 	return -ENOTSUP;
 }
 
-/* The soft limit of open files is no wish of the user's about a dump. */
 static int get_fd(const struct task *t, int fd)
 {
 	int from = t->leader_ended ? t->dump->runner_pidfd : t->dump->pidfd;
-	struct rlimit limit;
-	int local = sys_pidfd_getfd(from, fd);
 
-	if (local != -EMFILE)
-		return local;
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
-		return -EMFILE;
-	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return -EMFILE;
 	return sys_pidfd_getfd(from, fd);
 }
 

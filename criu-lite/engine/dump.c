@@ -34,6 +34,7 @@
 #include "image/writer.h"
 #include "pages/link.h"
 #include "sys/features.h"
+#include "sys/nofile.h"
 #include "sys/sockdiag.h"
 #include "util/arena.h"
 #include "util/log.h"
@@ -252,7 +253,9 @@ int dump_run(const struct options *opts, const struct kind_table *kinds)
 	r = features_probe(&features);
 	if (r < 0)
 		return r;
-	r = interrupt_block();
+	r = nofile_raise(NULL);
+	if (r >= 0)
+		r = interrupt_block();
 	if (r < 0)
 		return r;
 	r = image_dir_open(opts->images_dir, &d.images);

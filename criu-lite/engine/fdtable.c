@@ -16,11 +16,11 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "core/file.h"
 #include "core/restore.h"
+#include "sys/nofile.h"
 #include "sys/syscall.h"
 #include "util/cleanup.h"
 #include "util/log.h"
@@ -68,29 +68,28 @@ int fdtable_choose_base(struct restore *r)
 {
 	/* A file that has no name is held by the coordinator too. */
 	size_t base = end_of_tables(r), need = 2 * r->n_files + SPARE_SERVICE_FDS;
-	struct rlimit limit;
 	struct task *t;
+	uint64_t limit;
+	int ret;
 
 	/* One pages file and one userfaultfd each. */
 	TAILQ_FOREACH(t, &r->tasks, link)
 		need += 2;
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return log_errno(-errno, "open files: cannot read our limit");
-	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return log_errno(-errno, "open files: cannot raise our limit to %lu",
-				 (unsigned long)limit.rlim_max);
+	ret = nofile_raise(&limit);
+	if (ret < 0)
+		return ret;
 	r->service_last = INT_MAX;
-	if (base + need > limit.rlim_max) {
+	if (base + need > limit) {
 		size_t gap = 0;
-		int ret = base <= limit.rlim_max ? find_gap(r, base, need, &gap) : 0;
+
+		ret = base <= limit ? find_gap(r, base, need, &gap) : 0;
 
 		if (ret < 0)
 			return ret;
 		if (!gap)
 			return log_errno(-EMFILE, "open files: the tree needs descriptors up to "
 					 "%zu, our hard limit is %lu: raise it (ulimit -Hn)",
-					 base + need, (unsigned long)limit.rlim_max);
+					 base + need, (unsigned long)limit);
 		base = gap;
 		r->service_last = gap + need - 1;
 	}

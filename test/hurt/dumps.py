@@ -53,6 +53,23 @@ def a_dump_beyond_the_limit_of_file_sizes(work):
 
 
 @test
+def a_dump_with_few_descriptors(work):
+    """The soft limit is no obstacle, the hard one is named."""
+    with Victim(work) as v:
+        for n in (4, 6, 8, 12, 16):
+            def limit(n=n):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (n, n))
+            v.expect_failed_dump(v.run("dump", "-R", preexec_fn=limit), "Too many open files",
+                                 "descriptor", "RLIMIT_NOFILE")
+
+        def soft():
+            hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+            resource.setrlimit(resource.RLIMIT_NOFILE, (12, hard))
+        v.dump(preexec_fn=soft)
+        v.restore()
+
+
+@test
 def a_dump_with_a_directory_in_the_place_of_an_image(work):
     with Victim(work) as v:
         v.dump("-R")

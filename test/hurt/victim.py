@@ -109,8 +109,8 @@ class Victim:
         return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False,
                               stdin=subprocess.DEVNULL, cwd="/", **kwargs)
 
-    def dump(self, *argv):
-        r = self.run("dump", *argv)
+    def dump(self, *argv, **kwargs):
+        r = self.run("dump", *argv, **kwargs)
         assert r.returncode == 0, r.stderr
         if not argv:
             self.expect_gone()
