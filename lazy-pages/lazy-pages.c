@@ -88,6 +88,9 @@ static int serve(void *arg, int guardian)
 	if (!err)
 		err = loop_run(server);
 	stats_log(&server->stats);
+	if (server->stats_name && stats_write(&server->stats, server->workdir_fd,
+					      server->stats_name))
+		log_warn("lazy-pages: no statistics");
 	if (!err && server->recording)
 		err = working_set_save(&server->working_set, server->images);
 	return err;
@@ -121,6 +124,7 @@ int lazy_pages_run(const struct lazy_options *opts)
 		.spaces = TAILQ_HEAD_INITIALIZER(server.spaces),
 		.segments = TAILQ_HEAD_INITIALIZER(server.segments),
 		.demand_only = opts->background == LAZY_NONE, .recording = opts->record,
+		.stats_name = opts->stats,
 		.chunk = SERVE_CHUNK_MIN,
 	};
 

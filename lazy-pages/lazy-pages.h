@@ -31,6 +31,7 @@ struct lazy_options {
 	enum lazy_background background;
 	/* Saves the working set in the images directory at the end; only with LAZY_NONE. */
 	bool record;
+	const char *stats;		/* what was done is written there, as JSON; NULL: nowhere */
 };
 
 /*

@@ -15,8 +15,8 @@
 
 #include <errno.h>
 #include <sys/epoll.h>
-#include <time.h>
 
+#include "lazy-pages/clock.h"
 #include "lazy-pages/event.h"
 #include "lazy-pages/serve.h"
 #include "lazy-pages/server.h"
@@ -31,14 +31,6 @@
 #define PROBE_NS 200000000LL
 /* However busy it is, what was put off waits no longer. */
 #define RETRY_LATEST_NS 1000000ULL
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
-}
 
 /* Whether time alone gives something to do. */
 static bool anything_deferred(const struct server *server)
@@ -75,7 +67,7 @@ static int handle_input(struct server *server, int64_t ns, int *n)
 /* Those that were put off wait for a quiet round, but not for long. */
 static int answer_faults(struct server *server, bool quiet)
 {
-	uint64_t now = now_ns();
+	uint64_t now = clock_ns();
 	bool retry = quiet || now - server->retried_ns > RETRY_LATEST_NS;
 	struct lazy_space *sp;
 
@@ -156,6 +148,7 @@ int loop_run(struct server *server)
 			err = work_ahead(server, &worked);
 		if (err)
 			break;
+		stats_sample(&server->stats);
 		server_reap(server);
 		wait = next_wait(server, n, worked);
 	}

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "lazy-pages/clock.h"
 #include "lazy-pages/replay.h"
 #include "lazy-pages/server.h"
 #include "pages/source.h"
@@ -33,11 +34,11 @@
 
 int serve_queue_fault(struct lazy_space *sp, uint64_t addr)
 {
-	uint64_t *fault = array_push(&sp->faults, &sp->n_faults, &sp->cap_faults);
+	struct lazy_fault *fault = array_push(&sp->faults, &sp->n_faults, &sp->cap_faults);
 
 	if (!fault)
 		return log_errno(-ENOMEM, "%s: a fault at %#" PRIx64, sp->name, addr);
-	*fault = addr & PAGE_MASK;
+	*fault = (struct lazy_fault){ .addr = addr & PAGE_MASK, .read_ns = clock_ns() };
 	return 0;
 }
 
@@ -254,13 +255,13 @@ int serve_faults(struct server *server, struct lazy_space *sp)
 
 	sp->deferred = false;
 	while (i < sp->n_faults && !sp->deferred && !sp->gone) {
-		int err = answer(server, sp, sp->faults[i]);
+		int err = answer(server, sp, sp->faults[i].addr);
 
 		if (err)
 			return err;
 		if (sp->deferred || sp->gone)
 			break;
-		server->stats.faults++;
+		stats_answered(&server->stats, sp->faults[i].read_ns);
 		i++;
 	}
 	if (i) {

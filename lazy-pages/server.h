@@ -42,6 +42,11 @@ struct ahead {
 	uint64_t start, end;
 };
 
+struct lazy_fault {
+	uint64_t addr;
+	uint64_t read_ns;		/* when, by clock_ns() */
+};
+
 struct lazy_space {
 	TAILQ_ENTRY(lazy_space) link;
 	struct watch watch;		/* its userfaultfd */
@@ -58,7 +63,7 @@ struct lazy_space {
 	unsigned int n_young;		/* spaces that have this one as their parent */
 	char name[48];			/* for the log: "task 7" */
 	uint32_t ranges_due;		/* that the handoff announced and did not bring yet */
-	uint64_t *faults;		/* addresses that were read and not answered */
+	struct lazy_fault *faults;	/* that were read and not answered */
 	size_t n_faults, cap_faults;
 	uint64_t cursor;		/* where the background goes on */
 	struct ahead ahead;
@@ -110,6 +115,7 @@ struct server {
 	bool greeted;			/* restore said hello */
 	bool complete;			/* all was handed over: the background may work */
 	bool stopping;			/* asked to end as soon as nothing is left */
+	const char *stats_name;		/* of the file below workdir_fd; NULL: none */
 	bool demand_only;		/* no background filling */
 	bool recording;			/* the working set is what is touched; else it is brought */
 	struct working_set working_set;

@@ -49,6 +49,7 @@ int lazy_serve(const struct options *opts)
 		.starter_fd = -1,
 		.background = background(opts),
 		.record = opts->record,
+		.stats = opts->stats,
 	};
 	int r = pidfile_write(opts, getpid());
 
@@ -68,6 +69,7 @@ static void run_server(const struct options *opts, int dir, int starter_fd)
 		.starter_fd = starter_fd,
 		.background = background(opts),
 		.record = opts->record,
+		.stats = opts->stats,
 	};
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
