@@ -26,7 +26,7 @@
 /* How long the guardian kills before it says that somebody still lives. */
 #define KILL_ROUNDS_QUIET 200
 
-static const int passed_on[] = { SIGTERM, SIGINT };
+static const int passed_on[] = { SIGTERM, SIGINT, SIGUSR1 };
 
 static void signals_to_wait_for(sigset_t *set)
 {
@@ -52,7 +52,7 @@ static void wait_for_server(pid_t server, siginfo_t *info)
 		siginfo_t got;
 		int sig = sigwaitinfo(&set, &got);
 
-		if (sig == SIGTERM || sig == SIGINT)
+		if (sig > 0 && sig != SIGCHLD)
 			kill(server, sig);
 	}
 }

@@ -19,6 +19,7 @@
 #include "image/reader.h"
 #include "lazy-pages/guard.h"
 #include "lazy-pages/loop.h"
+#include "lazy-pages/progress.h"
 #include "lazy-pages/serve.h"
 #include "lazy-pages/server.h"
 #include "lazy-pages/session.h"
@@ -33,6 +34,10 @@ static int signals_ready(struct server *server, struct watch *watch, uint32_t ev
 
 	if (read(watch->fd, &info, sizeof(info)) != sizeof(info))
 		return errno == EAGAIN ? 0 : log_errno(-errno, "lazy-pages: cannot read a signal");
+	if (info.ssi_signo == SIGUSR1) {
+		progress_say(server);
+		return 0;
+	}
 	log_info("lazy-pages: signal %u: ending when everything is delivered", info.ssi_signo);
 	server->stopping = true;
 	server->demand_only = false;
@@ -66,6 +71,7 @@ static int watch_signals(struct server *server)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGUSR1);
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0)
 		return log_errno(-errno, "lazy-pages: cannot take signals");
@@ -87,6 +93,7 @@ static int serve(void *arg, int guardian)
 		err = server_watch(server, &server->starter);
 	if (!err)
 		err = loop_run(server);
+	progress_end(server);
 	stats_log(&server->stats);
 	if (server->stats_name && stats_write(&server->stats, server->workdir_fd,
 					      server->stats_name))
@@ -125,6 +132,8 @@ int lazy_pages_run(const struct lazy_options *opts)
 		.segments = TAILQ_HEAD_INITIALIZER(server.segments),
 		.demand_only = opts->background == LAZY_NONE, .recording = opts->record,
 		.stats_name = opts->stats,
+		.on_terminal = opts->starter_fd < 0 && isatty(STDERR_FILENO) &&
+			       log_threshold() == LOG_LEVEL_WARN,
 		.chunk = SERVE_CHUNK_MIN,
 	};
 

@@ -18,6 +18,7 @@
 
 #include "lazy-pages/clock.h"
 #include "lazy-pages/event.h"
+#include "lazy-pages/progress.h"
 #include "lazy-pages/serve.h"
 #include "lazy-pages/server.h"
 #include "util/log.h"
@@ -149,6 +150,7 @@ int loop_run(struct server *server)
 		if (err)
 			break;
 		stats_sample(&server->stats);
+		progress_show(server);
 		server_reap(server);
 		wait = next_wait(server, n, worked);
 	}

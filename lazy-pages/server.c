@@ -150,7 +150,7 @@ static void drop_segment(struct server *server, struct lazy_segment *ls)
 }
 
 /* All that the images have of a segment is still to come. */
-static int find_pending(struct lazy_segment *ls)
+static int find_pending(struct server *server, struct lazy_segment *ls)
 {
 	uint64_t at = 0;
 
@@ -158,8 +158,10 @@ static int find_pending(struct lazy_segment *ls)
 		struct source_run run;
 		int err = source_lookup(ls->source, at, SEGMENT_SIZE_MAX - at, &run);
 
-		if (!err && run.kind == SOURCE_DATA)
+		if (!err && run.kind == SOURCE_DATA) {
 			err = segment_add(&ls->segment, at, at + run.len);
+			server->total_pages += run.len >> PAGE_SHIFT;
+		}
 		if (err)
 			return err;
 		at += run.len;
@@ -184,7 +186,7 @@ struct lazy_segment *server_segment(struct server *server, uint64_t shmid)
 	ls->uffd = -1;
 	err = source_file_open(server->images, IMAGE_SHMEM_PAGEMAP, shmid, &ls->source);
 	if (!err)
-		err = find_pending(ls);
+		err = find_pending(server, ls);
 	if (err) {
 		log_errno(err, "segment %" PRIu64 ": cannot use its page map", shmid);
 		source_free(ls->source);

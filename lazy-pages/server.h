@@ -124,6 +124,9 @@ struct server {
 	uint64_t calm;			/* bytes that it has filled since the last fault */
 	uint64_t retry_ns;		/* how long deferred work waits */
 	uint64_t retried_ns;		/* when it was last tried; CLOCK_MONOTONIC */
+	uint64_t total_pages;		/* that the restored tree had to get */
+	bool on_terminal;		/* somebody watches: progress.h */
+	uint64_t shown_ns;		/* when it was last shown, by clock_ns(); 0: never */
 	struct lazy_stats stats;
 };
 

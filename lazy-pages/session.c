@@ -57,7 +57,8 @@ static struct lazy_space *find_task(struct server *server, int pid)
 }
 
 /* What the image has of [start, end) is PENDING; the rest of it holds nothing. */
-static int arm_private(struct lazy_space *sp, const struct handoff_range *range)
+static int arm_private(struct server *server, struct lazy_space *sp,
+		       const struct handoff_range *range)
 {
 	uint64_t at = range->start;
 
@@ -72,6 +73,8 @@ static int arm_private(struct lazy_space *sp, const struct handoff_range *range)
 					source, NULL);
 		if (err)
 			return err;
+		if (run.kind == SOURCE_DATA)
+			server->total_pages += run.len >> PAGE_SHIFT;
 		at += run.len;
 	}
 	return 0;
@@ -94,7 +97,7 @@ static int add_ranges(struct server *server, struct lazy_space *sp,
 	for (uint32_t i = 0; i < rec->n_ranges; i++) {
 		const struct handoff_range *range = &rec->ranges[i];
 		int err = range->kind == HANDOFF_SHARED ? arm_shared(server, sp, range) :
-							  arm_private(sp, range);
+							  arm_private(server, sp, range);
 
 		if (err)
 			return log_errno(err, "%s: cannot take over its memory at %#" PRIx64,

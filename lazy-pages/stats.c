@@ -39,15 +39,10 @@ void stats_answered(struct lazy_stats *stats, uint64_t read_ns)
 	stats->max_wait_ns = MAX(stats->max_wait_ns, ns);
 }
 
-static uint64_t pages(const struct lazy_stats *stats)
-{
-	return stats->demand_pages + stats->background_pages;
-}
-
 static void add_sample(struct lazy_stats *stats, uint64_t ns)
 {
 	stats->samples[stats->n_samples++] = (struct stats_sample){
-		.ns = ns, .faults = stats->faults, .pages = pages(stats),
+		.ns = ns, .faults = stats->faults, .pages = stats_pages(stats),
 	};
 }
 
@@ -86,8 +81,7 @@ static void add_number(struct json_object *to, const char *name, uint64_t value)
 	json_object_object_add(to, name, json_object_new_uint64(value));
 }
 
-/* The upper end of the bucket that holds the @permille part of all faults. */
-static uint64_t quantile(const struct lazy_stats *stats, unsigned int permille)
+uint64_t stats_wait(const struct lazy_stats *stats, unsigned int permille)
 {
 	uint64_t seen = 0;
 
@@ -103,8 +97,8 @@ static struct json_object *waits(const struct lazy_stats *stats)
 {
 	struct json_object *o = json_object_new_object(), *rows = json_object_new_array();
 
-	add_number(o, "p50_below", quantile(stats, 500));
-	add_number(o, "p99_below", quantile(stats, 990));
+	add_number(o, "p50_below", stats_wait(stats, 500));
+	add_number(o, "p99_below", stats_wait(stats, 990));
 	add_number(o, "max", stats->max_wait_ns);
 	for (size_t i = 0; i < STATS_BUCKETS; i++) {
 		struct json_object *row;

@@ -38,6 +38,14 @@ struct lazy_stats {
 void stats_start(struct lazy_stats *stats);
 /* A fault that was read at @read_ns (clock_ns()) has been answered. */
 void stats_answered(struct lazy_stats *stats, uint64_t read_ns);
+/* What was brought. */
+static inline uint64_t stats_pages(const struct lazy_stats *stats)
+{
+	return stats->demand_pages + stats->background_pages;
+}
+
+/* How long, in ns, so many faults of a thousand waited at most: rounded up to a power of two. */
+uint64_t stats_wait(const struct lazy_stats *stats, unsigned int permille);
 /* Notes how far it is, if the last note is old enough: to be called often. */
 void stats_sample(struct lazy_stats *stats);
 void stats_log(const struct lazy_stats *stats);

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "lazy-pages/clock.h"
+#include "lazy-pages/progress.h"
 #include "lazy-pages/stats.h"
 #include "util/cleanup.h"
 #include "util/macro.h"
@@ -112,6 +113,38 @@ static void test_cannot_write(void **state)
 	assert_int_equal(access("test-stats-full", F_OK), -1);
 }
 
+static void expect_line(const struct lazy_stats *stats, uint64_t total, uint64_t ns, const char *want)
+{
+	char line[192];
+
+	progress_line(line, sizeof(line), stats, total, ns);
+	assert_string_equal(line, want);
+}
+
+static void test_line(void **state)
+{
+	const uint64_t gib = 1 << 18, second = 1000000000;
+	struct lazy_stats stats = {};
+
+	expect_line(&stats, gib, 0, "0 of 1024 MiB here, 0 faults, 0 MiB/s");
+	stats.background_pages = gib / 4;
+	expect_line(&stats, gib, second, "256 of 1024 MiB here, 0 faults, 256 MiB/s, 3 s left");
+	stats.background_pages = gib - 1;
+	stats.demand_pages = stats.faults = stats.waits[1] = 1;
+	stats.max_wait_ns = 1500000;
+	expect_line(&stats, gib, 4 * second, "1024 of 1024 MiB here, 1 faults, p99 < 2 us, "
+		    "256 MiB/s");
+	/* Children that were forked since want theirs, too. */
+	stats.background_pages += gib;
+	expect_line(&stats, gib, 8 * second, "2048 of 1024 MiB here, 1 faults, p99 < 2 us, "
+		    "256 MiB/s");
+	stats = (struct lazy_stats){
+		.faults = UINT64_MAX, .waits[STATS_BUCKETS - 1] = UINT64_MAX,
+		.background_pages = 1 << 18, .max_wait_ns = UINT64_MAX,
+	};
+	progress_line((char[192]){}, 192, &stats, UINT64_MAX, UINT64_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -119,6 +152,7 @@ int main(void)
 		cmocka_unit_test(test_long_runs),
 		cmocka_unit_test(test_nothing_before_a_restore),
 		cmocka_unit_test(test_cannot_write),
+		cmocka_unit_test(test_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
