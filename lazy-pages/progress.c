@@ -17,7 +17,7 @@
 #define CLEAR_LINE "\r\033[K"
 
 void progress_line(char *buf, size_t size, const struct lazy_stats *stats, uint64_t total,
-		   uint64_t elapsed_ns)
+		   uint64_t elapsed_ns, bool draining)
 {
 	uint64_t here = stats_pages(stats), rate = here * NS_PER_SEC / MAX(elapsed_ns, 1UL);
 	int n = snprintf(buf, size, "%" PRIu64 " of %" PRIu64 " MiB here, %" PRIu64 " faults",
@@ -28,7 +28,7 @@ void progress_line(char *buf, size_t size, const struct lazy_stats *stats, uint6
 		n += snprintf(buf + n, size - n, ", p99 < %" PRIu64 " us",
 			      stats_wait(stats, 990) / 1000);
 	n += snprintf(buf + n, size - n, ", %" PRIu64 " MiB/s", rate / PAGES_PER_MIB);
-	if (rate && here < total)
+	if (draining && rate && here < total)
 		snprintf(buf + n, size - n, ", %" PRIu64 " s left", (total - here) / rate);
 }
 
@@ -37,7 +37,7 @@ static void line_of(const struct server *server, char *buf, size_t size)
 	const uint64_t start = server->stats.start_ns;
 
 	progress_line(buf, size, &server->stats, server->total_pages,
-		      start ? clock_ns() - start : 0);
+		      start ? clock_ns() - start : 0, !server->demand_only);
 }
 
 void progress_show(struct server *server)

@@ -3,15 +3,19 @@
 #ifndef LAZY_PAGES_PROGRESS_H
 #define LAZY_PAGES_PROGRESS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct lazy_stats;
 struct server;
 
-/* One line about a server that has @total pages to bring, which it began at @elapsed_ns ago. */
+/*
+ * One line about a server that has @total pages to bring, which it began @elapsed_ns ago.
+ * @draining: nobody has to touch them for that.
+ */
 void progress_line(char *buf, size_t size, const struct lazy_stats *stats, uint64_t total,
-		   uint64_t elapsed_ns);
+		   uint64_t elapsed_ns, bool draining);
 
 /* Where stderr is a terminal: keeps a line there up to date. To be called often. */
 void progress_show(struct server *server);

@@ -117,7 +117,7 @@ static void expect_line(const struct lazy_stats *stats, uint64_t total, uint64_t
 {
 	char line[192];
 
-	progress_line(line, sizeof(line), stats, total, ns);
+	progress_line(line, sizeof(line), stats, total, ns, true);
 	assert_string_equal(line, want);
 }
 
@@ -142,7 +142,7 @@ static void test_line(void **state)
 		.faults = UINT64_MAX, .waits[STATS_BUCKETS - 1] = UINT64_MAX,
 		.background_pages = 1 << 18, .max_wait_ns = UINT64_MAX,
 	};
-	progress_line((char[192]){}, 192, &stats, UINT64_MAX, UINT64_MAX);
+	progress_line((char[192]){}, 192, &stats, UINT64_MAX, UINT64_MAX, true);
 }
 
 int main(void)
