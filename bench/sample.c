@@ -8,6 +8,7 @@
 
 /* Static: a restored program must not ask for new memory while it is measured. */
 #define SAMPLES_MAX 65536
+#define FIRST_RANDOM 88172645463325252ULL
 
 static uint32_t samples[SAMPLES_MAX];
 
@@ -44,7 +45,7 @@ static int is_there(const char *page)
 void sample_random(const char *base, size_t len, uint64_t want, uint64_t tries,
 		   struct sample_result *result)
 {
-	uint64_t state = 88172645463325252ULL, n_pages = len / BENCH_PAGE, there = 0;
+	uint64_t state = FIRST_RANDOM, n_pages = len / BENCH_PAGE, there = 0;
 
 	*result = (struct sample_result){};
 	if (want > SAMPLES_MAX)
@@ -69,6 +70,16 @@ void sample_random(const char *base, size_t len, uint64_t want, uint64_t tries,
 	result->p50_ns = samples[result->n / 2];
 	result->p99_ns = samples[result->n * 99 / 100];
 	result->max_ns = samples[result->n - 1];
+}
+
+uint64_t sample_touch(const char *base, size_t len, size_t n, uint64_t *sum)
+{
+	uint64_t began = sample_now_ns(), state = FIRST_RANDOM;
+
+	for (size_t i = 0; i < n; i++)
+		*sum += *(const volatile char *)(base + next_random(&state) % (len / BENCH_PAGE) *
+						 BENCH_PAGE);
+	return sample_now_ns() - began;
 }
 
 uint64_t sample_walk(const char *base, size_t len, uint64_t *sum)

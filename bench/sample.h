@@ -28,6 +28,8 @@ uint64_t sample_now_ns(void);
  */
 void sample_random(const char *base, size_t len, uint64_t want, uint64_t tries,
 		   struct sample_result *result);
+/* Touches @n pages in such an order, there or not, the same ones each time. As sample_walk(). */
+uint64_t sample_touch(const char *base, size_t len, size_t n, uint64_t *sum);
 /* Reads all pages in order. Returns the nanoseconds it took. */
 uint64_t sample_walk(const char *base, size_t len, uint64_t *sum);
 

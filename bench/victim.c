@@ -19,12 +19,14 @@
 
 /* Nobody is kept from the processor for so long; between dump and restore lies more. */
 #define GAP_NS 100000000ULL
+#define TOUCHES 20000
 
 /* Native words; bench/run knows the same. */
 struct control {
 	uint64_t ready;			/* pid: it spins */
 	uint64_t resumed_ns;		/* its first instruction after the restore */
-	uint64_t command;		/* 'r': random touches, 'w': walk, 'x': exit; 0: done */
+	/* 'r': pages that are not there, 't': the same ones each time, 'w': walk, 'x': exit; 0: done */
+	uint64_t command;
 	uint64_t n, p50_ns, p99_ns, max_ns;
 	uint64_t walk_ns;
 };
@@ -58,6 +60,8 @@ static void obey(volatile struct control *control, const char *memory, size_t le
 
 	if (control->command == 'r')
 		touch(control, memory, len);
+	if (control->command == 't')
+		control->walk_ns = sample_touch(memory, len, TOUCHES, &sum);
 	if (control->command == 'w')
 		control->walk_ns = sample_walk(memory, len, &sum);
 	if (control->command == 'x')

@@ -9,10 +9,19 @@
  */
 #include "lazy-pages/replay.h"
 
+#include "lazy-pages/clock.h"
 #include "lazy-pages/serve.h"
 #include "lazy-pages/server.h"
 #include "util/log.h"
 #include "util/macro.h"
+
+/*
+ * Bytes at once. A task that touches the same pages in the same order catches up with us in
+ * no time and faults once for each chunk; a fault elsewhere waits for what is left of one.
+ */
+#define REPLAY_CHUNK (256UL << 10)
+/* Some thousand pages. That many faults would take ten times as long. */
+#define AHEAD_NS 10000000ULL
 
 /* What of @piece from *@at on comes in one fill: how far it came. *@at: where it goes on. */
 static int fill_task(struct server *server, struct lazy_space *sp, uint64_t *at, uint64_t end,
@@ -100,7 +109,7 @@ static int fill_piece(struct server *server, struct working_piece *piece, uint64
 int replay(struct server *server, bool *worked)
 {
 	struct working_set *ws = &server->working_set;
-	uint64_t budget = server->chunk;
+	uint64_t budget = REPLAY_CHUNK;
 
 	if (server->recording)
 		return 0;
@@ -125,4 +134,19 @@ int replay(struct server *server, bool *worked)
 		server->replayed = 0;
 	}
 	return 0;
+}
+
+int replay_ahead(struct server *server)
+{
+	const uint64_t end = clock_ns() + AHEAD_NS;
+	bool worked = true;
+	int err = 0;
+
+	if (server->demand_only)
+		return 0;
+	while (!err && worked && clock_ns() < end) {
+		worked = false;
+		err = replay(server, &worked);
+	}
+	return err;
 }

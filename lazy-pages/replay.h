@@ -8,9 +8,14 @@
 struct server;
 
 /*
- * Fills pieces of server->working_set that are still to come, up to server->chunk bytes.
+ * Fills pieces of server->working_set that are still to come, up to a chunk.
  * *@worked is set when there were any. 0 or -errno, logged: as in serve.h.
  */
 int replay(struct server *server, bool *worked);
+/*
+ * The same, before the tasks run: for no longer than their first faults would have taken them
+ * instead.
+ */
+int replay_ahead(struct server *server);
 
 #endif

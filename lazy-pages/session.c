@@ -18,6 +18,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "lazy-pages/replay.h"
 #include "lazy-pages/serve.h"
 #include "lazy-pages/server.h"
 #include "pages/handoff.h"
@@ -162,6 +163,7 @@ static int on_complete(struct server *server, struct handoff_record *rec)
 {
 	const struct lazy_segment *ls;
 	const struct lazy_space *sp;
+	int err;
 
 	if (rec->n_tasks != server->n_pidfds)
 		return protocol_error(rec, "not as many tasks as were handed over");
@@ -173,7 +175,8 @@ static int on_complete(struct server *server, struct handoff_record *rec)
 			return protocol_error(rec, "the file of a segment is missing");
 	server->complete = true;
 	log_info("lazy-pages: serving %u tasks", rec->n_tasks);
-	return handoff_send_status(server->session.fd, 0);
+	err = replay_ahead(server);
+	return err ? err : handoff_send_status(server->session.fd, 0);
 }
 
 static const struct record_row {
