@@ -25,7 +25,7 @@
 struct control {
 	uint64_t ready;			/* pid: it spins */
 	uint64_t resumed_ns;		/* its first instruction after the restore */
-	/* 'r': pages that are not there, 't': the same ones each time, 'w': walk, 'x': exit; 0: done */
+	/* 'r': missing pages, 't': the same ones each time, 'w': walk, 'x': exit; 0: done */
 	uint64_t command;
 	uint64_t n, p50_ns, p99_ns, max_ns;
 	uint64_t walk_ns;

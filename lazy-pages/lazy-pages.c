@@ -147,7 +147,8 @@ int lazy_pages_run(const struct lazy_options *opts)
 	if (opts->background == LAZY_LINEAR && working_set_load(&server.working_set, images))
 		log_warn("%s: its working set is not used", opts->images_dir);
 	/* A space takes a descriptor, and a tree may fork a lot of them. */
-	if (nofile_raise(NULL) || guard_block_signals() || session_listen(&server) || status_ready(opts->status_fd))
+	if (nofile_raise(NULL) || guard_block_signals() || session_listen(&server) ||
+	    status_ready(opts->status_fd))
 		return 1;
 	return guard_run(serve, &server) ? 1 : 0;
 }

@@ -113,7 +113,8 @@ static void test_cannot_write(void **state)
 	assert_int_equal(access("test-stats-full", F_OK), -1);
 }
 
-static void expect_line(const struct lazy_stats *stats, uint64_t total, uint64_t ns, const char *want)
+static void expect_line(const struct lazy_stats *stats, uint64_t total, uint64_t ns,
+			const char *want)
 {
 	char line[192];
 
