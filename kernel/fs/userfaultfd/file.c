@@ -31,8 +31,12 @@ static __poll_t uffd_poll(struct file *file, poll_table *wait)
 		return EPOLLERR;
 	if (uffd_ctx_readable(ctx))
 		events |= EPOLLIN;
+	/*
+	 * Only who asks for it is told. EPOLLHUP would come unasked, and keep those from
+	 * sleeping who know that a userfaultfd never says it.
+	 */
 	if (READ_ONCE(ctx->gone))
-		events |= EPOLLHUP;
+		events |= EPOLLRDHUP;
 	return events;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A monitor outlives what it monitors. It learns that the address space is gone:
- * poll says POLLHUP, a blocking read ends, and fills say so by their error.
+ * poll says POLLRDHUP, a blocking read ends, and fills say so by their error.
  */
 #include "test.h"
 
@@ -97,7 +97,7 @@ static void hangs_up_after_exit(void)
 	EQUAL(uffd_revents(uffd), 0);
 	t->end = true;
 	EQUAL(child_status(pid), 0);
-	CHECK(uffd_revents(uffd) & POLLHUP);
+	CHECK(uffd_revents(uffd) & POLLRDHUP);
 }
 
 static void poller_is_woken(void)
@@ -105,7 +105,7 @@ static void poller_is_woken(void)
 	int uffd;
 	pid_t pid;
 	struct target *t = target_start(&pid, &uffd, false);
-	struct pollfd p = { uffd, POLLIN, 0 };
+	struct pollfd p = { uffd, POLLIN | POLLRDHUP, 0 };
 
 	if (fork() == 0) {
 		nap(200);
@@ -113,7 +113,21 @@ static void poller_is_woken(void)
 		_exit(0);
 	}
 	EQUAL(poll(&p, 1, 4000), 1);
-	EQUAL(p.revents & POLLHUP, POLLHUP);
+	EQUAL(p.revents & POLLRDHUP, POLLRDHUP);
+}
+
+/* Whoever does not know that there is more than messages goes on waiting for one. */
+static void who_does_not_ask_sleeps_on(void)
+{
+	int uffd;
+	pid_t pid;
+	struct target *t = target_start(&pid, &uffd, false);
+	struct pollfd p = { uffd, POLLIN, 0 };
+
+	t->end = true;
+	EQUAL(child_status(pid), 0);
+	EQUAL(poll(&p, 1, 200), 0);
+	EQUAL(p.revents, 0);
 }
 
 static void hangs_up_after_exec(void)
@@ -121,11 +135,11 @@ static void hangs_up_after_exec(void)
 	int uffd;
 	pid_t pid;
 	struct target *t = target_start(&pid, &uffd, false);
-	struct pollfd p = { uffd, POLLIN, 0 };
+	struct pollfd p = { uffd, POLLIN | POLLRDHUP, 0 };
 
 	t->exec = true;
 	EQUAL(poll(&p, 1, 4000), 1);
-	EQUAL(p.revents & POLLHUP, POLLHUP);
+	EQUAL(p.revents & POLLRDHUP, POLLRDHUP);
 	/* The task itself goes on. */
 	EQUAL(waitpid(pid, NULL, WNOHANG), 0);
 	errors_of(uffd, t->page);
@@ -170,7 +184,7 @@ static void forked_childs_context_hangs_up(void)
 {
 	int uffd = uffd_open(F_EVENT_FORK);
 	char *p = map_anon(1);
-	struct pollfd child = { -1, POLLIN, 0 };
+	struct pollfd child = { -1, POLLIN | POLLRDHUP, 0 };
 	pthread_t thread;
 
 	MUST(uffd_register(uffd, p, PAGE, MODE_MISSING) == 0);
@@ -178,7 +192,7 @@ static void forked_childs_context_hangs_up(void)
 	child.fd = uffd_expect(uffd, EVENT_FORK).fork.ufd;
 	pthread_join(thread, NULL);
 	EQUAL(poll(&child, 1, 2000), 1);
-	EQUAL(child.revents & POLLHUP, POLLHUP);
+	EQUAL(child.revents & POLLRDHUP, POLLRDHUP);
 	/* The parent is alive. */
 	EQUAL(uffd_revents(uffd), 0);
 }
@@ -240,9 +254,10 @@ static const struct test_case cases[] = {
 	{ "the errors after a kill", errors_after_a_kill },
 	{ "before the handshake", before_the_handshake },
 	{ "exits race with fills", exit_races_with_fills },
-	{ "POLLHUP after an exit", hangs_up_after_exit, .better = true, .seconds = 12 },
+	{ "who does not ask sleeps on", who_does_not_ask_sleeps_on },
+	{ "POLLRDHUP after an exit", hangs_up_after_exit, .better = true, .seconds = 12 },
 	{ "who polls is woken by the exit", poller_is_woken, .better = true, .seconds = 12 },
-	{ "POLLHUP after an exec", hangs_up_after_exec, .better = true, .seconds = 12 },
+	{ "POLLRDHUP after an exec", hangs_up_after_exec, .better = true, .seconds = 12 },
 	{ "a blocking read ends", blocking_read_ends, .better = true, .seconds = 12 },
 	{ "the context of a forked child hangs up", forked_childs_context_hangs_up,
 	  .better = true, .seconds = 12 },

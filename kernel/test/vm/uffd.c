@@ -159,7 +159,7 @@ bool wait_readable(int uffd, int milliseconds)
 
 int uffd_revents(int uffd)
 {
-	struct pollfd p = { uffd, POLLIN, 0 };
+	struct pollfd p = { uffd, POLLIN | POLLRDHUP, 0 };
 
 	MUST(poll(&p, 1, 0) >= 0);
 	return p.revents;
