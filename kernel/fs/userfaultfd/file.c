@@ -105,14 +105,14 @@ void uffd_file_discard(struct file *file)
 	uffd_ctx_put(ctx);
 }
 
-int uffd_open(int flags)
+int uffd_open(unsigned long flags)
 {
 	struct userfaultfd_ctx *ctx;
 	struct file *file;
 	int fd;
 
 	BUILD_BUG_ON(UFFD_USER_MODE_ONLY & (O_CLOEXEC | O_NONBLOCK));
-	if (flags & ~(O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY))
+	if (flags & ~(unsigned long)(O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY))
 		return -EINVAL;
 	ctx = uffd_ctx_new(current->mm, flags);
 	if (!ctx)

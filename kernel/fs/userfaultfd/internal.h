@@ -20,7 +20,7 @@ struct file *uffd_file_new(struct userfaultfd_ctx *ctx, const struct inode *pare
 /* Undoes uffd_file_new() for a file that nobody has seen; ctx stays. */
 void uffd_file_discard(struct file *file);
 /* A new context of the caller's, in a new descriptor. */
-int uffd_open(int flags);
+int uffd_open(unsigned long flags);
 
 /* read.c */
 ssize_t uffd_read_iter(struct kiocb *iocb, struct iov_iter *to);

@@ -190,6 +190,19 @@ static void device(void)
 	EQUAL(open("/dev/userfaultfd", O_RDWR), -1);
 }
 
+/* The argument is a long: what does not fit into the flags is a flag nobody knows. */
+static void device_flags_are_long(void)
+{
+	int dev = open("/dev/userfaultfd", O_RDWR | O_CLOEXEC);
+
+	if (dev < 0 && errno == ENOENT)
+		test_skip("no /dev/userfaultfd");
+	MUST(dev >= 0);
+	EQUAL(ioctl(dev, IOC_NEW, 1UL << 32) < 0 ? -errno : 0, -EINVAL);
+	EQUAL(ioctl(dev, IOC_NEW, 1UL << 63 | O_CLOEXEC) < 0 ? -errno : 0, -EINVAL);
+	CHECK(ioctl(dev, IOC_NEW, (unsigned long)O_CLOEXEC) >= 0);
+}
+
 /* The kernel reaches into the page for us; ours is no user mode access then. */
 static void user_mode_only(void)
 {
@@ -246,6 +259,7 @@ static const struct test_case cases[] = {
 	{ "without privilege: user mode only, and no fork events", unprivileged },
 	{ "the sysctl lets everybody in, and is 0 or 1", sysctl },
 	{ "who has the device open needs no privilege", device },
+	{ "no flag of the device's is cut off", device_flags_are_long, .better = true },
 	{ "a user mode only context leaves the kernel's accesses alone", user_mode_only },
 	{ "the kernel's accesses wait as those of user mode", kernel_accesses_wait_too },
 };
