@@ -69,6 +69,7 @@ int mfill_atomic_install_pte(pmd_t *dst_pmd, struct vm_area_struct *dst_vma,
 	struct folio *folio = page_folio(page);
 	struct mm_struct *mm = dst_vma->vm_mm;
 	bool in_cache = folio_mapping(folio);
+	bool own_zeros = !in_cache && uffd_flags_mode_is(flags, MFILL_ATOMIC_ZEROPAGE);
 	spinlock_t *ptl;
 	pte_t *ptep;
 	pte_t pte;
@@ -80,8 +81,8 @@ int mfill_atomic_install_pte(pmd_t *dst_pmd, struct vm_area_struct *dst_vma,
 	if (uffd_past_end(dst_vma, dst_addr))
 		goto unlock;
 	err = -EEXIST;
-	/* A marker stands for nothing but how to treat the page that comes. */
-	if (!pte_none_mostly(ptep_get(ptep)))
+	/* A marker stands for nothing but how to treat the page that comes; see zeropage.c. */
+	if (own_zeros ? !pte_none(ptep_get(ptep)) : !pte_none_mostly(ptep_get(ptep)))
 		goto unlock;
 
 	if (in_cache) {

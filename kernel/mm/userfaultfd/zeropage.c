@@ -9,7 +9,10 @@
 #include <linux/pgtable.h>
 #include "internal.h"
 
-/* Where the page of zeros can't be shared (guests with storage keys): one of our own. */
+/*
+ * Where the page of zeros can't be shared (guests with storage keys): one of our own.
+ * That it stays away from a marker, too, is seen to where it is put in.
+ */
 static int own_zeros(struct uffd_fill *fill, pmd_t *pmd)
 {
 	if (!fill->folio) {

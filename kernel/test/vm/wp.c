@@ -130,6 +130,22 @@ static void unpopulated_memory(void)
 	unpopulated(F_WP_UNPOPULATED, true);
 }
 
+/* Zeros are refused where something is, be it no more than the protection; data is not. */
+static void fills_where_protection_is(void)
+{
+	int uffd = uffd_open(F_WP_UNPOPULATED), i;
+	static char src[PAGE];
+	char *p = armed(uffd, false, MODE_WP | MODE_MISSING);
+
+	memset(src, 'c', sizeof(src));
+	EQUAL(uffd_writeprotect(uffd, p, PAGES * PAGE, WP_ON), 0);
+	for (i = 0; i < PAGES; i++)
+		EQUAL(uffd_zeropage(uffd, p + i * PAGE, PAGE, 0), -EEXIST);
+	EQUAL(uffd_poison(uffd, p, PAGE, 0), -EEXIST);
+	EQUAL(uffd_copy(uffd, p, src, PAGE, 0), PAGE);
+	EQUAL(p[9], 'c');
+}
+
 static void shared_memory_forgets_nothing(void)
 {
 	int uffd = uffd_open(F_WP_HUGETLBFS_SHMEM);
@@ -250,6 +266,7 @@ static const struct test_case cases[] = {
 	{ "twice is once", twice },
 	{ "a page that is copied protected", copied_protected },
 	{ "unpopulated memory, with and without the feature", unpopulated_memory },
+	{ "fills where only the protection is", fills_where_protection_is },
 	{ "shared memory forgets nothing", shared_memory_forgets_nothing },
 	{ "WP_ASYNC keeps a record", async },
 	{ "WP_ASYNC of a file", async_of_a_file },
