@@ -92,13 +92,20 @@ static int move_present_locked(struct uffd_mover *move, struct uffd_pte_pair *pa
 }
 
 /*
- * A large folio has one place for all of its pages: they can't go different ways. The
- * folio is locked. A young one has a reference from some CPU's list that is still to
- * be drained; that isn't a user, so it's tried once more without.
+ * A large folio has one place for all of its pages: they can't go different ways. A
+ * young one has a reference from some CPU's list that is still to be drained; that
+ * isn't a user, so it's tried once more without. To drain is to wait for all CPUs,
+ * and is done with neither the folio locked nor the notifiers told to stand by.
  */
 static int split_large(struct uffd_mover *move, struct folio *folio)
 {
-	if (!split_folio(folio)) {
+	int err = 0;
+
+	folio_lock(folio);
+	if (folio_test_large(folio))
+		err = split_folio(folio);
+	folio_unlock(folio);
+	if (!err) {
 		move->drained = false;
 		return -EAGAIN;
 	}
@@ -118,10 +125,6 @@ static int move_folio(struct uffd_mover *move, pmd_t *dst_pmd, pmd_t *src_pmd,
 	int err;
 
 	folio_lock(folio);
-	if (folio_test_large(folio)) {
-		err = split_large(move, folio);
-		goto unlock_folio;
-	}
 	err = -EAGAIN;
 	/* NULL: it was unmapped meanwhile. */
 	anon_vma = folio_get_anon_vma(folio);
@@ -214,11 +217,16 @@ int uffd_move_pte(struct uffd_mover *move, pmd_t *dst_pmd, pmd_t *src_pmd)
 	/* The reference is on this one, even if the page leaves it by a split. */
 	if (page)
 		folio = page_folio(page);
+	if (folio && folio_test_large(folio)) {
+		err = split_large(move, folio);
+		goto put_folio;
+	}
 	mmu_notifier_range_init(&range, MMU_NOTIFY_CLEAR, 0, move->mm, move->src,
 				move->src + PAGE_SIZE);
 	mmu_notifier_invalidate_range_start(&range);
 	err = move_orig(move, dst_pmd, src_pmd, orig, page);
 	mmu_notifier_invalidate_range_end(&range);
+put_folio:
 	if (folio)
 		folio_put(folio);
 	return err;
