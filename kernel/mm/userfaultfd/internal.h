@@ -109,9 +109,10 @@ static inline int uffd_huge_zeropage(struct uffd_fill *fill, pmd_t *pmd)
 }
 #endif
 
-/* One move, or what is left of it. VMAs and sem are held. */
+/* One move, or what is left of it. In a step, both VMAs and sem are held. */
 struct uffd_mover {
 	struct mm_struct *mm;
+	struct uffd_changes *changes;
 	struct vm_area_struct *dst_vma;
 	struct vm_area_struct *src_vma;
 	unsigned long dst;

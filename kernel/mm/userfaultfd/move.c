@@ -79,12 +79,11 @@ static int move_judge(struct uffd_mover *move, struct userfaultfd_ctx *ctx)
 	return move->dst_vma->vm_userfaultfd_ctx.ctx == ctx ? 0 : -EINVAL;
 }
 
-static unsigned long move_advance(struct uffd_mover *move, unsigned long step)
+static void move_advance(struct uffd_mover *move, unsigned long step)
 {
 	move->dst += step;
 	move->src += step;
 	move->len -= step;
-	return step;
 }
 
 /* To the end of the shorter of the two tables. */
@@ -166,50 +165,77 @@ static long move_step(struct uffd_mover *move)
 	return err ?: PAGE_SIZE;
 }
 
-static ssize_t move_locked(struct uffd_mover *move)
+/* As a fill does, a move gives way to whoever waits to change the layout. */
+static bool move_contended(struct uffd_mover *move)
 {
-	ssize_t moved = 0;
+	return rwsem_is_contended(&move->changes->sem) ||
+	       uffd_vma_contended(move->dst_vma) || uffd_vma_contended(move->src_vma);
+}
+
+static int move_locked(struct uffd_mover *move)
+{
 	long step;
 
-	while (move->len) {
+	do {
 		step = move_step(move);
 		if (step > 0)
-			moved += move_advance(move, step);
+			move_advance(move, step);
 		else if (step != -EAGAIN)
-			return moved ?: step;
-		if (move->len && fatal_signal_pending(current))
-			return moved ?: -EINTR;
+			return step;
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		cond_resched();
-	}
-	return moved;
+	} while (move->len && !move_contended(move));
+	return 0;
+}
+
+static void move_unlock(struct uffd_mover *move)
+{
+	up_read(&move->changes->sem);
+	if (move->dst_vma)
+		uffd_vma_unlock_pair(move->dst_vma, move->src_vma);
+}
+
+/* Locks what is left of the move. As for a fill, a pending change is the better answer. */
+static int move_lock(struct uffd_mover *move, struct userfaultfd_ctx *ctx)
+{
+	struct uffd_changes *changes = move->changes;
+	int err;
+
+	err = uffd_vma_lock_pair(move->mm, move->dst, move->src, &move->dst_vma,
+				 &move->src_vma);
+	if (err)
+		move->dst_vma = NULL;
+	down_read(&changes->sem);
+	if (uffd_change_pending(changes, move->dst, move->dst + move->len) ||
+	    uffd_change_pending(changes, move->src, move->src + move->len))
+		err = -EAGAIN;
+	if (!err)
+		err = move_judge(move, ctx);
+	if (err)
+		move_unlock(move);
+	return err;
 }
 
 ssize_t uffd_move(const struct uffd_target *target, unsigned long dst, unsigned long src,
 		  unsigned long len, u64 mode)
 {
-	struct uffd_changes *changes = target->changes;
 	struct uffd_mover move = {
-		.mm = target->mm, .dst = dst, .src = src, .len = len,
+		.mm = target->mm, .changes = target->changes,
+		.dst = dst, .src = src, .len = len,
 		.holes = mode & UFFDIO_MOVE_MODE_ALLOW_SRC_HOLES,
 	};
-	ssize_t ret;
+	int err = 0;
 
 	/* Both places are the caller's: nobody moves another's pages. */
 	if (target->mm != current->mm)
 		return -EINVAL;
-	ret = uffd_vma_lock_pair(move.mm, dst, src, &move.dst_vma, &move.src_vma);
-	if (ret)
-		move.dst_vma = NULL;
-	down_read(&changes->sem);
-	if (uffd_change_pending(changes, dst, dst + len) ||
-	    uffd_change_pending(changes, src, src + len))
-		ret = -EAGAIN;
-	if (!ret)
-		ret = move_judge(&move, target->ctx);
-	if (!ret)
-		ret = move_locked(&move);
-	up_read(&changes->sem);
-	if (move.dst_vma)
-		uffd_vma_unlock_pair(move.dst_vma, move.src_vma);
-	return ret;
+	while (move.len && !err) {
+		err = move_lock(&move, target->ctx);
+		if (err)
+			break;
+		err = move_locked(&move);
+		move_unlock(&move);
+	}
+	return move.len < len ? len - move.len : err;
 }

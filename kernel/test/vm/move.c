@@ -170,6 +170,87 @@ static void huge_pages(void)
 	CHECK(!page_there(src + HUGE + 3 * PAGE));
 }
 
+struct long_move {
+	int uffd;
+	char *dst, *src;
+	size_t length;
+	volatile long moved;
+};
+
+static void *make_long_move(void *arg)
+{
+	struct long_move *m = arg;
+
+	m->moved = uffd_move(m->uffd, m->dst, m->src, m->length, 0);
+	return NULL;
+}
+
+/*
+ * The mapping itself is to change, beside the range that moves: whoever wants that
+ * doesn't wait for all of a long move, which then goes on.
+ */
+static void long_one_gives_way(void)
+{
+	enum { LONG = 16384 };
+	struct long_move m = { .uffd = uffd_open(0), .length = LONG * PAGE };
+	pthread_t thread;
+	size_t i;
+
+	m.dst = armed(m.uffd, LONG + 1);
+	m.src = filled(LONG, 'm');
+	for (i = 0; i < LONG; i++)
+		*(size_t *)(m.src + i * PAGE) = i;
+	thread = thread_start(make_long_move, &m);
+	while (!page_there(m.dst))
+		sched_yield();
+	MUST(madvise(m.dst + LONG * PAGE, PAGE, MADV_DONTDUMP) == 0);
+	/* Or this machine was too slow to look at it in time, or too fast. */
+	CHECK(!page_there(m.dst + (LONG - 1) * PAGE));
+	pthread_join(thread, NULL);
+	EQUAL(m.moved, LONG * PAGE);
+	for (i = 0; i < LONG; i++)
+		if (*(size_t *)(m.dst + i * PAGE) != i)
+			break;
+	EQUAL(i, LONG);
+}
+
+/* Who is killed in the middle of it does not move on to its end. */
+static int moves_for_long(void *arg)
+{
+	struct long_move *m = arg;
+
+	uffd_move(m->uffd, m->dst, m->src, m->length, MOVE_ALLOW_SRC_HOLES);
+	return 0;
+}
+
+static void killed_in_a_long_one(void)
+{
+	const size_t length = 1UL << 45;
+	struct long_move m = { .uffd = -1, .length = length };
+	char *tell = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		m.uffd = uffd_open(0);
+		m.dst = mmap(NULL, length, PROT_READ | PROT_WRITE, flags, -1, 0);
+		m.src = mmap(NULL, length, PROT_READ | PROT_WRITE, flags, -1, 0);
+		if (m.dst == MAP_FAILED || m.src == MAP_FAILED ||
+		    uffd_register(m.uffd, m.dst, length, MODE_MISSING))
+			_exit(1);
+		*tell = 1;
+		_exit(moves_for_long(&m));
+	}
+	while (!*tell && waitpid(pid, NULL, WNOHANG) == 0)
+		usleep(1000);
+	MUST(*tell);
+	nap(50);
+	/* It has not been finished by now, and will not be: that alone ends it. */
+	EQUAL(waitpid(pid, NULL, WNOHANG), 0);
+	kill(pid, SIGKILL);
+	EQUAL(child_status(pid), -SIGKILL);
+}
+
 static void back_and_forth(void)
 {
 	char *place[2] = { map_anon(PAGES), filled(PAGES, 0) };
@@ -196,6 +277,8 @@ static const struct test_case cases[] = {
 	{ "pages that are shared with a child", shared_with_a_child },
 	{ "from another process", from_another_process },
 	{ "huge pages, whole and in part", huge_pages },
+	{ "a long one gives way", long_one_gives_way, .better = true },
+	{ "killed in a long one", killed_in_a_long_one },
 	{ "back and forth, many times", back_and_forth },
 };
 TEST_MAIN(cases)
