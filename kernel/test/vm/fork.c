@@ -344,17 +344,6 @@ static void no_event_without_a_copy(void)
  */
 #define OVERCOMMIT "/proc/sys/vm/overcommit_memory"
 
-/* boot says so on the kernel's command line. */
-static bool in_guest(void)
-{
-	char line[4096] = "";
-	int fd = open("/proc/cmdline", O_RDONLY);
-
-	MUST(fd >= 0 && read(fd, line, sizeof(line) - 1) > 0);
-	close(fd);
-	return strstr(line, "guest_seconds=");
-}
-
 static void fails_halfway(void)
 {
 	int uffd = uffd_open(F_EVENT_FORK), i;

@@ -131,6 +131,8 @@ bool smaps_flag(const void *where, const char *code);
 int count_mappings(const void *start, size_t len);
 /* Whether a page is there (present or swapped). */
 bool page_there(const void *where);
+/* Whether one is in memory, and mapped. */
+bool page_present(const void *where);
 /* A number in a file, -1 when there is none. */
 long file_number(const char *path);
 int file_write(const char *path, const char *text);
@@ -138,6 +140,10 @@ int file_write(const char *path, const char *text);
 long meminfo(const char *name);
 /* Reserves huge pages of 2 MiB, or skips the case. */
 void need_hugetlb(long pages);
+/* Swap of 128 MiB, or skips the case. */
+void need_swap(void);
+/* Whether this machine is the guest of kernel/boot, and may be changed. */
+bool in_guest(void);
 
 /* Whether touching the byte raises SIGBUS. */
 bool touch_is_sigbus(volatile char *where, bool write);

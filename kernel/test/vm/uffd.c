@@ -338,7 +338,7 @@ int count_mappings(const void *start, size_t len)
 	return count;
 }
 
-bool page_there(const void *where)
+static uint64_t pagemap_entry(const void *where)
 {
 	int fd = open("/proc/self/pagemap", O_RDONLY);
 	uint64_t entry = 0;
@@ -346,7 +346,17 @@ bool page_there(const void *where)
 	MUST(fd >= 0);
 	MUST(pread(fd, &entry, 8, (unsigned long)where / PAGE * 8) == 8);
 	close(fd);
-	return entry >> 62;
+	return entry;
+}
+
+bool page_there(const void *where)
+{
+	return pagemap_entry(where) >> 62;
+}
+
+bool page_present(const void *where)
+{
+	return pagemap_entry(where) >> 63;
 }
 
 long file_number(const char *path)
@@ -401,6 +411,23 @@ void need_hugetlb(long pages)
 	file_write(NR_HUGEPAGES, text);
 	if (meminfo("HugePages_Free") - meminfo("HugePages_Rsvd") < pages)
 		test_skip("no huge pages of 2 MiB can be reserved");
+}
+
+/* boot says so on the kernel's command line. */
+bool in_guest(void)
+{
+	char line[4096] = "";
+	int fd = open("/proc/cmdline", O_RDONLY);
+
+	MUST(fd >= 0 && read(fd, line, sizeof(line) - 1) > 0);
+	close(fd);
+	return strstr(line, "guest_seconds=");
+}
+
+void need_swap(void)
+{
+	if (meminfo("SwapFree") < 128 << 10)
+		test_skip("no swap to speak of");
 }
 
 static sigjmp_buf after_sigbus;
