@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A page fetch: the asking end of a lazy session with a page server, which has
+ * the memory of a tree that was dumped with --lazy-pages (spec/images.md,
+ * section 16.4).
+ *
+ * Nothing here waits, but page_fetch_close(). A page that has not come is asked
+ * for, and the caller told to come back: when the socket is readable
+ * page_fetch_receive() takes what there is.
+ *
+ *	asked for	|F|BBBB|BBBB|BBBB|	F: a fault, asked for at once
+ *	answered	|F|BBBB|		B: more, as far as the window goes
+ *
+ * The server answers in the order of the requests, so a fault waits for what was
+ * asked for before it. That is the window: small when there are faults, and
+ * growing as long as there are none.
+ */
+#ifndef CRIU_LITE_PAGES_FETCH_H
+#define CRIU_LITE_PAGES_FETCH_H
+
+#include <stdint.h>
+
+#include "util/cleanup.h"
+
+struct page_fetch;
+
+/* Bytes that may be on their way without anybody waiting for them. */
+#define FETCH_WINDOW_MIN (128UL << 10)
+#define FETCH_WINDOW_MAX (1UL << 20)
+
+/* Owns @sock, a stream socket, also on failure. Returns 0 or -errno, logged. */
+int page_fetch_new(int sock, struct page_fetch **fetch);
+/* To be watched for input. Owned by the fetch. */
+int page_fetch_fd(const struct page_fetch *fetch);
+
+/*
+ * The memory of task @pid from @addr on, at most @len bytes, page-aligned. What
+ * is neither here nor on its way is asked for at once, whatever the window: that
+ * is for faults. Returns 0, with *data valid until the next call and *got bytes
+ * of it, not 0; -EAGAIN: not yet; -errno, logged.
+ */
+int page_fetch_get(struct page_fetch *fetch, int pid, uint64_t addr, uint64_t len,
+		   const void **data, uint64_t *got);
+/*
+ * Asks for what will be wanted soon, as far as the window goes. Returns 0, or
+ * -errno, logged; *asked: how many bytes from @addr on are here or on their way.
+ */
+int page_fetch_ahead(struct page_fetch *fetch, int pid, uint64_t addr, uint64_t len,
+		     uint64_t *asked);
+/*
+ * Takes the answers that are there. 0 or -errno, logged: -ECONNRESET when the
+ * server is gone, -EPROTO when it says what nobody asked for.
+ */
+int page_fetch_receive(struct page_fetch *fetch);
+
+/*
+ * Tells the server that nothing is wanted any more, and waits for its word that
+ * it knows. Frees the fetch in any case. 0 or -errno, logged.
+ */
+int page_fetch_close(struct page_fetch *fetch);
+/* Frees it; for the server the session was broken off. */
+void page_fetch_free(struct page_fetch *fetch);
+DEFINE_CLEANUP(struct page_fetch *, page_fetch, page_fetch_free)
+
+#endif

@@ -1,0 +1,458 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A lazy session, from both ends. Each end meets the other one, and a peer made
+ * by hand, who says whatever he likes and stops wherever he likes: no byte is
+ * taken for a page that is not the one that was asked for, and none is given that
+ * the images have.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "pages/answer.h"
+#include "pages/fetch.h"
+#include "pages/frame.h"
+#include "pages/pagemap.h"
+#include "util/io.h"
+#include "util/macro.h"
+
+#define AT(page) ((uint64_t)(page) * PAGE_SIZE)
+#define PID 7
+#define FRAME(name, bits, pages, at, pid) \
+	{ .command = name, .flags = bits, .nr_pages = pages, .vaddr = at, .target = pid }
+#define N_PAGES 1024
+
+/*
+ *	page	0    16   32        64             1024
+ *	map	|    |LLLL|PPPP|....|LLLLLLLLLLLLLLL|	L: lazy, given	P: in the images
+ */
+static struct page_extent extents[] = {
+	{ .start = AT(16), .len = AT(16), .flags = PAGE_LAZY },
+	{ .start = AT(32), .len = AT(16), .flags = PAGE_PRESENT },
+	{ .start = AT(64), .len = AT(N_PAGES - 64), .flags = PAGE_LAZY },
+};
+static const struct page_map map = {
+	.type = IMAGE_PAGEMAP, .key = PID, .extents = extents, .n_extents = ARRAY_SIZE(extents),
+};
+
+static void fill_page(char *page, uint64_t number)
+{
+	memset(page, 'm', PAGE_SIZE);
+	memcpy(page + 8, &number, sizeof(number));
+}
+
+/* A task's memory: a file will do. */
+static int make_memory(void)
+{
+	char page[PAGE_SIZE];
+	int fd = memfd_create("memory", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	for (uint64_t i = 0; i < N_PAGES; i++) {
+		fill_page(page, i);
+		assert_int_equal(write_all(fd, page, sizeof(page)), 0);
+	}
+	return fd;
+}
+
+static void make_pair(int pair[2])
+{
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+}
+
+/* The answering end, in a process of its own; its exit code: whether it ended otherwise. */
+static pid_t start_stoppable(int pair[2], int mem, int stop, int expected)
+{
+	pid_t pid;
+
+	make_pair(pair);
+	pid = fork();
+	if (pid == 0) {
+		const struct page_offer offer = { .map = &map, .mem = mem };
+		int err;
+
+		close(pair[0]);
+		err = page_answer(pair[1], &offer, 1, stop);
+		if (!err)
+			err = page_answer_close(pair[1]);
+		_exit(err != expected);
+	}
+	close(pair[1]);
+	return pid;
+}
+
+static pid_t start_answering(int pair[2], int mem, int expected)
+{
+	return start_stoppable(pair, mem, -1, expected);
+}
+
+static void wait_end(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static void wait_input(struct page_fetch *f)
+{
+	struct pollfd pfd = { .fd = page_fetch_fd(f), .events = POLLIN };
+
+	assert_int_equal(poll(&pfd, 1, 10000), 1);
+}
+
+static void check_pages(const char *data, uint64_t len, uint64_t addr)
+{
+	char page[PAGE_SIZE];
+
+	assert_true(len && len % PAGE_SIZE == 0);
+	for (uint64_t at = 0; at < len; at += PAGE_SIZE) {
+		fill_page(page, (addr + at) >> PAGE_SHIFT);
+		assert_memory_equal(data + at, page, PAGE_SIZE);
+	}
+}
+
+/* Everything there is, in the background, with a fault now and then. */
+static void test_session(void **state)
+{
+	int pair[2], mem = make_memory();
+	pid_t pid = start_answering(pair, mem, 0);
+	uint64_t at = AT(64), got, asked, fault = AT(16);
+	struct page_fetch *f;
+	const void *data;
+
+	assert_int_equal(page_fetch_new(pair[0], &f), 0);
+	while (at < AT(N_PAGES)) {
+		int err;
+
+		assert_int_equal(page_fetch_ahead(f, PID, at, AT(N_PAGES) - at, &asked), 0);
+		assert_true(asked && asked <= FETCH_WINDOW_MAX + FETCH_WINDOW_MIN);
+		err = page_fetch_get(f, PID, at, AT(N_PAGES) - at, &data, &got);
+		if (!err) {
+			check_pages(data, got, at);
+			at += got;
+			continue;
+		}
+		assert_int_equal(err, -EAGAIN);
+		if (fault < AT(32)) {
+			err = page_fetch_get(f, PID, fault, PAGE_SIZE, &data, &got);
+			if (!err) {
+				check_pages(data, got, fault);
+				fault += PAGE_SIZE;
+			}
+		}
+		wait_input(f);
+		assert_int_equal(page_fetch_receive(f), 0);
+	}
+	/* What is still on its way is no reason not to end. */
+	assert_int_equal(page_fetch_ahead(f, PID, AT(64), AT(64), &asked), 0);
+	assert_int_equal(page_fetch_close(f), 0);
+	wait_end(pid);
+	close(mem);
+}
+
+/* What was asked for and is not wanted any more does not stop what is. */
+static void test_stale(void **state)
+{
+	int pair[2], mem = make_memory();
+	pid_t pid = start_answering(pair, mem, 0);
+	uint64_t asked, got;
+	struct page_fetch *f;
+	const void *data;
+
+	assert_int_equal(page_fetch_new(pair[0], &f), 0);
+	for (int round = 0; round < 50; round++) {
+		uint64_t at = AT(64 + round * 16);
+
+		do {
+			assert_int_equal(page_fetch_ahead(f, PID, at, AT(16), &asked), 0);
+			if (!asked) {
+				wait_input(f);
+				assert_int_equal(page_fetch_receive(f), 0);
+			}
+		} while (!asked);
+	}
+	/* And a fault is asked for whatever else there is. */
+	while (page_fetch_get(f, PID, AT(20), PAGE_SIZE, &data, &got) == -EAGAIN) {
+		wait_input(f);
+		assert_int_equal(page_fetch_receive(f), 0);
+	}
+	assert_int_equal(got, PAGE_SIZE);
+	check_pages(data, got, AT(20));
+	assert_int_equal(page_fetch_close(f), 0);
+	wait_end(pid);
+	close(mem);
+}
+
+/* A server that ends wherever it likes in a sound answer, and one that never began. */
+static void test_answer_cut(void **state)
+{
+	const struct page_frame frame = {
+		.command = FRAME_ADD_F, .flags = PAGE_PRESENT, .nr_pages = 1, .vaddr = AT(16),
+		.target = PID,
+	};
+	char answer[sizeof(frame) + PAGE_SIZE];
+
+	memcpy(answer, &frame, sizeof(frame));
+	fill_page(answer + sizeof(frame), 16);
+	for (size_t cut = 0; cut <= sizeof(answer); cut += cut < 64 || cut > PAGE_SIZE ? 1 : 61) {
+		struct page_fetch *f;
+		const void *data;
+		uint64_t got;
+		int pair[2], err;
+
+		make_pair(pair);
+		assert_int_equal(page_fetch_new(pair[0], &f), 0);
+		assert_int_equal(page_fetch_get(f, PID, AT(16), PAGE_SIZE, &data, &got), -EAGAIN);
+		/* In two pieces. */
+		assert_int_equal(write_all(pair[1], answer, cut / 2), 0);
+		assert_int_equal(page_fetch_receive(f), 0);
+		assert_int_equal(page_fetch_get(f, PID, AT(16), PAGE_SIZE, &data, &got), -EAGAIN);
+		assert_int_equal(write_all(pair[1], answer + cut / 2, cut - cut / 2), 0);
+		close(pair[1]);
+		err = page_fetch_receive(f);
+		if (!err)
+			err = page_fetch_receive(f);
+		assert_true(err == -ECONNRESET || err == -EPIPE);
+		err = page_fetch_get(f, PID, AT(16), PAGE_SIZE, &data, &got);
+		assert_int_equal(err, cut == sizeof(answer) ? 0 : -EAGAIN);
+		if (!err)
+			check_pages(data, got, AT(16));
+		page_fetch_free(f);
+	}
+}
+
+/* Answers that are not to the request: of two pages at page 16. */
+static void test_answer_lies(void **state)
+{
+	static const struct page_frame lies[] = {
+		FRAME(0, 0, 0, 0, 0),
+		FRAME(FRAME_GET, PAGE_PRESENT, 2, AT(16), PID),
+		FRAME(FRAME_ADD, PAGE_PRESENT, 2, AT(16), PID),
+		FRAME(FRAME_ADD_F, 0, 2, AT(16), PID),
+		FRAME(FRAME_ADD_F, PAGE_LAZY, 2, AT(16), PID),
+		FRAME(FRAME_ADD_F, PAGE_PRESENT | PAGE_LAZY, 2, AT(16), PID),
+		FRAME(FRAME_ADD_F, PAGE_PRESENT, 0, AT(16), PID),
+		FRAME(FRAME_ADD_F, PAGE_PRESENT, 3, AT(16), PID),
+		FRAME(FRAME_ADD_F, PAGE_PRESENT, UINT64_MAX, AT(16), PID),
+		FRAME(FRAME_ADD_F, PAGE_PRESENT, 1ULL << 52 | 2, AT(16), PID),
+		FRAME(FRAME_ADD_F, PAGE_PRESENT, 2, AT(17), PID),
+		FRAME(FRAME_ADD_F, PAGE_PRESENT, 2, AT(16) + 1, PID),
+		FRAME(FRAME_ADD_F, PAGE_PRESENT, 2, 0, PID),
+		FRAME(FRAME_ADD_F, PAGE_PRESENT, 2, AT(16), PID + 1),
+		FRAME(FRAME_ADD_F, PAGE_PRESENT, 2, AT(16), PID << 8 | 1),
+		FRAME(FRAME_ADD_F, PAGE_PRESENT, 2, AT(16), 1ULL << 32 | PID),
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lies); i++) {
+		struct page_fetch *f;
+		const void *data;
+		uint64_t got;
+		int pair[2];
+
+		make_pair(pair);
+		assert_int_equal(page_fetch_new(pair[0], &f), 0);
+		assert_int_equal(page_fetch_get(f, PID, AT(16), AT(2), &data, &got), -EAGAIN);
+		assert_int_equal(write_all(pair[1], &lies[i], sizeof(lies[i])), 0);
+		if (page_fetch_receive(f) != -EPROTO)
+			fail_msg("lie %zu", i);
+		page_fetch_free(f);
+		close(pair[1]);
+	}
+}
+
+/* What nobody asked for, fewer pages than asked for, and an end with a bad word. */
+static void test_answer_odd(void **state)
+{
+	struct {
+		struct page_frame frame;
+		char page[PAGE_SIZE];
+	} answer = { .frame = { .command = FRAME_ADD_F, .flags = PAGE_PRESENT, .nr_pages = 1,
+				.vaddr = AT(16), .target = PID } };
+	const int32_t status = -5;
+	struct page_fetch *f;
+	const void *data;
+	uint64_t got;
+	int pair[2];
+
+	fill_page(answer.page, 16);
+	make_pair(pair);
+	assert_int_equal(page_fetch_new(pair[0], &f), 0);
+	assert_int_equal(write_all(pair[1], &answer, sizeof(answer)), 0);
+	assert_int_equal(page_fetch_receive(f), -EPROTO);
+	page_fetch_free(f);
+	close(pair[1]);
+
+	make_pair(pair);
+	assert_int_equal(page_fetch_new(pair[0], &f), 0);
+	assert_int_equal(page_fetch_get(f, PID, AT(16), AT(2), &data, &got), -EAGAIN);
+	assert_int_equal(write_all(pair[1], &answer, sizeof(answer)), 0);
+	assert_int_equal(page_fetch_receive(f), 0);
+	assert_int_equal(page_fetch_get(f, PID, AT(16), AT(2), &data, &got), 0);
+	assert_int_equal(got, PAGE_SIZE);
+	check_pages(data, got, AT(16));
+	/* The rest is asked for again, and was not answered. */
+	assert_int_equal(page_fetch_get(f, PID, AT(17), AT(1), &data, &got), -EAGAIN);
+	fill_page(answer.page, 17);
+	answer.frame.vaddr = AT(17);
+	assert_int_equal(write_all(pair[1], &answer, sizeof(answer)), 0);
+	assert_int_equal(write_all(pair[1], &status, sizeof(status)), 0);
+	assert_int_equal(page_fetch_close(f), -EPROTO);
+	close(pair[1]);
+}
+
+/* Returns what the answering end makes of @len bytes and the end of the connection. */
+static int answer_bytes(int mem, const void *buf, size_t len)
+{
+	const struct page_offer offer = { .map = &map, .mem = mem };
+	int pair[2], err;
+
+	make_pair(pair);
+	assert_int_equal(write_all(pair[0], buf, len), 0);
+	shutdown(pair[0], SHUT_WR);
+	err = page_answer(pair[1], &offer, 1, -1);
+	close(pair[0]);
+	close(pair[1]);
+	return err;
+}
+
+static void test_requests_cut(void **state)
+{
+	const struct page_frame frames[] = {
+		{ .command = FRAME_GET, .nr_pages = 1, .vaddr = AT(16), .target = PID },
+		{ .command = FRAME_GET, .nr_pages = 1, .vaddr = AT(64), .target = PID },
+		{ .command = FRAME_CLOSE },
+	};
+	int mem = make_memory();
+
+	for (size_t cut = 0; cut < sizeof(frames); cut++)
+		assert_int_equal(answer_bytes(mem, frames, cut), -ECONNRESET);
+	assert_int_equal(answer_bytes(mem, frames, sizeof(frames)), 0);
+	close(mem);
+}
+
+static void test_requests_hostile(void **state)
+{
+	static const struct page_frame frames[] = {
+		FRAME(0, 0, 0, 0, 0),
+		FRAME(99, 0, 1, AT(16), PID),
+		FRAME(FRAME_ADD, 0, 1, AT(16), PID),
+		FRAME(FRAME_ADD_F, PAGE_PRESENT, 1, AT(16), PID),
+		FRAME(FRAME_OPEN2, 0, 1, AT(16), PID),
+		FRAME(FRAME_GET, 0, 1, AT(16), PID << 8 | 1),
+		FRAME(FRAME_GET, 0, 1, AT(16), 1ULL << 32 | PID),
+		FRAME(FRAME_GET, 0, 1, AT(16), 0),
+		FRAME(FRAME_GET, 0, 0, AT(16), PID),
+		FRAME(FRAME_GET, 0, 1, AT(16) + 1, PID),
+		/* A hole before what there is, what the images have, and a hole behind it. */
+		FRAME(FRAME_GET, 0, 1, AT(15), PID),
+		FRAME(FRAME_GET, 0, 1, AT(32), PID),
+		FRAME(FRAME_GET, 0, 1, AT(48), PID),
+		FRAME(FRAME_GET, 0, 1, AT(N_PAGES), PID),
+		FRAME(FRAME_GET, 0, 1, -PAGE_SIZE, PID),
+	};
+	int mem = make_memory();
+
+	for (size_t i = 0; i < ARRAY_SIZE(frames); i++)
+		if (answer_bytes(mem, &frames[i], sizeof(frames[i])) != -EPROTO)
+			fail_msg("request %zu", i);
+	close(mem);
+}
+
+/* However long the request, the answer ends where the images begin. */
+static void test_request_long(void **state)
+{
+	static const uint64_t lengths[] = { 17, 1ULL << 52, UINT64_MAX };
+	int mem = make_memory();
+
+	for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
+		struct page_frame frame = { .command = FRAME_GET, .nr_pages = lengths[i],
+					    .vaddr = AT(16), .target = PID };
+		char *data = malloc(AT(16));
+		int pair[2];
+		pid_t pid = start_answering(pair, mem, -ECONNRESET);
+
+		assert_int_equal(write_all(pair[0], &frame, sizeof(frame)), 0);
+		assert_int_equal(read_all(pair[0], &frame, sizeof(frame)), sizeof(frame));
+		assert_int_equal(frame.command, FRAME_ADD_F);
+		assert_int_equal(frame.flags, PAGE_PRESENT);
+		assert_int_equal(frame.nr_pages, 16);
+		assert_int_equal(frame.vaddr, AT(16));
+		assert_int_equal(frame.target, PID);
+		assert_int_equal(read_all(pair[0], data, AT(16)), AT(16));
+		check_pages(data, AT(16), AT(16));
+		free(data);
+		close(pair[0]);
+		wait_end(pid);
+	}
+	close(mem);
+}
+
+/* The memory is gone: nothing is said to be a page. */
+static void test_memory_gone(void **state)
+{
+	const struct page_frame frame = { .command = FRAME_GET, .nr_pages = 1, .vaddr = AT(16),
+					  .target = PID };
+	int mem = make_memory();
+
+	assert_int_equal(ftruncate(mem, AT(16) + 100), 0);
+	assert_int_equal(answer_bytes(mem, &frame, sizeof(frame)), -ESRCH);
+	close(mem);
+}
+
+/* Who is asked to stop does, whether it waits for a request or for room. */
+static void test_stop(void **state)
+{
+	const struct page_frame frame = FRAME(FRAME_GET, 0, N_PAGES - 64, AT(64), PID);
+	int mem = make_memory();
+
+	for (int asks = 0; asks < 2; asks++) {
+		struct page_frame answer;
+		int pair[2], stop[2];
+		pid_t pid;
+
+		make_pair(stop);
+		pid = start_stoppable(pair, mem, stop[0], -EINTR);
+		if (asks) {
+			assert_int_equal(write_all(pair[0], &frame, sizeof(frame)), 0);
+			assert_int_equal(read_all(pair[0], &answer, sizeof(answer)),
+					 sizeof(answer));
+		}
+		assert_int_equal(write_all(stop[1], "", 1), 0);
+		wait_end(pid);
+		close(pair[0]);
+		close(stop[0]);
+		close(stop[1]);
+	}
+	close(mem);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_session),
+		cmocka_unit_test(test_stale),
+		cmocka_unit_test(test_answer_cut),
+		cmocka_unit_test(test_answer_lies),
+		cmocka_unit_test(test_answer_odd),
+		cmocka_unit_test(test_requests_cut),
+		cmocka_unit_test(test_requests_hostile),
+		cmocka_unit_test(test_request_long),
+		cmocka_unit_test(test_memory_gone),
+		cmocka_unit_test(test_stop),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
