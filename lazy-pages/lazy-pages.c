@@ -23,10 +23,15 @@
 #include "lazy-pages/serve.h"
 #include "lazy-pages/server.h"
 #include "lazy-pages/session.h"
+#include "pages/fetch.h"
 #include "sys/nofile.h"
+#include "sys/tcp.h"
 #include "util/cleanup.h"
 #include "util/io.h"
 #include "util/log.h"
+
+/* A dump that is silent for so long, while there is something to say, is gone. */
+#define PATIENCE_MS 60000
 
 static int signals_ready(struct server *server, struct watch *watch, uint32_t events)
 {
@@ -63,6 +68,36 @@ static int starter_ready(struct server *server, struct watch *watch, uint32_t ev
 	return 0;
 }
 
+static int remote_ready(struct server *server, struct watch *watch, uint32_t events)
+{
+	return page_fetch_receive(server->fetch);
+}
+
+/* Connects before anybody waits for us. */
+static int connect_dump(struct server *server, const struct lazy_options *opts)
+{
+	int sock;
+
+	if (!opts->server_address)
+		return 0;
+	sock = tcp_connect(opts->server_address, opts->server_port, PATIENCE_MS);
+	if (sock < 0)
+		return sock;
+	server->remote = (struct watch){ .fd = sock, .ready = remote_ready };
+	return page_fetch_new(sock, &server->fetch);
+}
+
+/*
+ * The dumped tree ends when the dump hears this. Where it does not answer there
+ * may be two trees now, or this one alone: it is not for us to end it.
+ */
+static void end_remote(struct server *server)
+{
+	if (server->fetch && server->complete && page_fetch_close(take_ptr(server->fetch)) < 0)
+		log_error("lazy-pages: the restored tree has all its memory, but the dump has not "
+			  "said that it knows: the dumped tree may go on running there");
+}
+
 static int watch_signals(struct server *server)
 {
 	sigset_t set;
@@ -91,9 +126,13 @@ static int serve(void *arg, int guardian)
 		err = watch_signals(server);
 	if (!err && server->starter.fd >= 0)
 		err = server_watch(server, &server->starter);
+	if (!err && server->fetch)
+		err = server_watch(server, &server->remote);
 	if (!err)
 		err = loop_run(server);
 	progress_end(server);
+	if (!err)
+		end_remote(server);
 	stats_log(&server->stats);
 	if (server->stats_name && stats_write(&server->stats, server->workdir_fd,
 					      server->stats_name))
@@ -128,6 +167,7 @@ int lazy_pages_run(const struct lazy_options *opts)
 		.guardian_pid = getpid(),
 		.listener.fd = -1, .session.fd = -1, .signals.fd = -1, .guardian.fd = -1,
 		.starter = { .fd = opts->starter_fd, .ready = starter_ready },
+		.remote.fd = -1,
 		.spaces = TAILQ_HEAD_INITIALIZER(server.spaces),
 		.segments = TAILQ_HEAD_INITIALIZER(server.segments),
 		.demand_only = opts->background == LAZY_NONE, .recording = opts->record,
@@ -147,8 +187,8 @@ int lazy_pages_run(const struct lazy_options *opts)
 	if (opts->background == LAZY_LINEAR && working_set_load(&server.working_set, images))
 		log_warn("%s: its working set is not used", opts->images_dir);
 	/* A space takes a descriptor, and a tree may fork a lot of them. */
-	if (nofile_raise(NULL) || guard_block_signals() || session_listen(&server) ||
-	    status_ready(opts->status_fd))
+	if (nofile_raise(NULL) || guard_block_signals() || connect_dump(&server, opts) ||
+	    session_listen(&server) || status_ready(opts->status_fd))
 		return 1;
 	return guard_run(serve, &server) ? 1 : 0;
 }

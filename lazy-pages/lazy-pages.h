@@ -8,6 +8,7 @@
 #define LAZY_PAGES_LAZY_PAGES_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Which pages are brought before anybody asks for them. */
 enum lazy_background {
@@ -32,6 +33,9 @@ struct lazy_options {
 	/* Saves the working set in the images directory at the end; only with LAZY_NONE. */
 	bool record;
 	const char *stats;		/* what was done is written there, as JSON; NULL: nowhere */
+	/* The dump that still has the pages which the images leave out; NULL: none. */
+	const char *server_address;
+	uint16_t server_port;
 };
 
 /*

@@ -111,6 +111,8 @@ static bool finished(const struct server *server)
 {
 	if (!TAILQ_EMPTY(&server->spaces) || !TAILQ_EMPTY(&server->segments))
 		return false;
+	if (server->fetch && server->complete)
+		return server->running;
 	return server->complete || (server->stopping && !server->greeted);
 }
 

@@ -7,6 +7,10 @@
  * fill, the map is brought up to it at once, and a fault that was answered has
  * its waiters woken: also where the page had been there before, or the memory
  * is gone and the access is to fail.
+ *
+ * A source may have to wait for a page itself (-EAGAIN). Then the fault stays
+ * noted and the next one is looked at, so that all of them are asked for at
+ * once; what arrives makes a socket readable, and all are tried again.
  */
 #include "lazy-pages/serve.h"
 
@@ -31,6 +35,8 @@
 #define CALM_BYTES (16UL << 20)
 /* How far ahead of the background the disk reads; asked for when half of it is used up. */
 #define READ_AHEAD (8UL << 20)
+/* And how many ranges ahead a source that is far away is asked for what is in them. */
+#define RANGES_AHEAD 64
 
 int serve_queue_fault(struct lazy_space *sp, uint64_t addr)
 {
@@ -77,7 +83,7 @@ static int apply(struct server *server, struct lazy_space *sp, uint64_t start, u
 	return 0;
 }
 
-/* What to fill at @addr of a task's memory, up to @len bytes; NULL: zero. */
+/* What to fill at @addr of a task's memory, up to @len bytes; NULL: zero. -EAGAIN: not yet. */
 static int find_private(struct lazy_space *sp, const struct range *r, uint64_t addr,
 			uint64_t *len, const void **data)
 {
@@ -143,6 +149,9 @@ int serve_task_pages(struct server *server, struct lazy_space *sp, const struct 
 	const void *data;
 	int err = find_private(sp, r, addr, &len, &data);
 
+	*done = 0;
+	if (err == -EAGAIN)
+		return 0;
 	if (!err)
 		err = fill_range(server->fill, sp->watch.fd, addr, data, len, &outcome, done);
 	if (!err)
@@ -251,12 +260,16 @@ static int answer(struct server *server, struct lazy_space *sp, uint64_t addr)
 
 int serve_faults(struct server *server, struct lazy_space *sp)
 {
-	size_t i = 0;
+	size_t i = 0, waiting = 0;
 
 	sp->deferred = false;
 	while (i < sp->n_faults && !sp->deferred && !sp->gone) {
 		int err = answer(server, sp, sp->faults[i].addr);
 
+		if (err == -EAGAIN) {
+			sp->faults[waiting++] = sp->faults[i++];
+			continue;
+		}
 		if (err)
 			return err;
 		if (sp->deferred || sp->gone)
@@ -264,12 +277,13 @@ int serve_faults(struct server *server, struct lazy_space *sp)
 		stats_answered(&server->stats, sp->faults[i].read_ns);
 		i++;
 	}
-	if (i) {
+	if (i > waiting) {
 		/* What the victim waits for comes first: start small again. */
 		server->chunk = SERVE_CHUNK_MIN;
 		server->calm = 0;
-		sp->n_faults -= i;
-		memmove(sp->faults, sp->faults + i, sp->n_faults * sizeof(*sp->faults));
+		sp->n_faults -= i - waiting;
+		memmove(sp->faults + waiting, sp->faults + i,
+			(sp->n_faults - waiting) * sizeof(*sp->faults));
 	}
 	return 0;
 }
@@ -288,24 +302,65 @@ static const struct range *next_pending(const struct space *space, uint64_t *cur
 	return r;
 }
 
-static void read_ahead(struct page_source *source, struct ahead *ahead, uint64_t at, uint64_t len)
+static int read_ahead(struct page_source *source, struct ahead *ahead, uint64_t at, uint64_t len)
 {
+	uint64_t near;
+	int err;
+
 	if (at >= ahead->start && at + MIN(len, READ_AHEAD / 2) <= ahead->end)
-		return;
+		return 0;
+	err = source_will_need(source, at, MIN(len, READ_AHEAD), &near);
 	ahead->start = at;
-	ahead->end = at + MIN(len, READ_AHEAD);
-	source_will_need(source, at, ahead->end - at);
+	ahead->end = at + near;
+	return err;
+}
+
+/*
+ * Of a source that is far away what follows is asked for as well, as long as it
+ * takes requests: many small ranges would each cost the way there and back. *ready:
+ * whether what is at @at is here, or on its way.
+ */
+static int ask_ahead(struct lazy_space *sp, const struct range *r, uint64_t at, bool *ready)
+{
+	for (unsigned int i = 0; r && i < RANGES_AHEAD; i++) {
+		uint64_t start = MAX(at, r->start), near;
+		uint64_t len = MIN(r->end - start, READ_AHEAD);
+		int err = source_will_need(sp->source->pages, r->source + (start - r->start), len,
+					   &near);
+
+		if (err)
+			return err;
+		if (!i)
+			*ready = near;
+		if (near < len)
+			break;
+		r = space_pending_from(&sp->space, r->end);
+	}
+	return 0;
+}
+
+/* Prepares for what the background is about to bring. *ready: it may be looked up. */
+static int look_ahead(struct server *server, struct lazy_space *sp, const struct range *r,
+		      uint64_t at, bool *ready)
+{
+	if (server->fetch)
+		return ask_ahead(sp, r, at, ready);
+	*ready = true;
+	return read_ahead(sp->source->pages, &sp->ahead, r->source + (at - r->start), r->end - at);
 }
 
 static int drain_space(struct server *server, struct lazy_space *sp, bool *worked)
 {
 	const struct range *r = next_pending(&sp->space, &sp->cursor);
 	uint64_t at = sp->cursor, done;
+	bool ready = false;
 	int err;
 
 	if (!r)
 		return 0;
-	read_ahead(sp->source->pages, &sp->ahead, r->source + (at - r->start), r->end - at);
+	err = look_ahead(server, sp, r, at, &ready);
+	if (err || !ready)
+		return err;
 	err = serve_task_pages(server, sp, r, at, MIN(r->end - at, server->chunk), &done);
 	if (err)
 		return err;
@@ -325,8 +380,9 @@ static int drain_segment(struct server *server, struct lazy_segment *ls, bool *w
 	if (!r)
 		return 0;
 	at = MAX(r->start, ls->cursor >= r->end ? 0 : ls->cursor);
-	read_ahead(ls->source, &ls->ahead, at, r->end - at);
-	err = serve_segment_pages(server, ls, at, MIN(r->end - at, server->chunk), &done);
+	err = read_ahead(ls->source, &ls->ahead, at, r->end - at);
+	if (!err)
+		err = serve_segment_pages(server, ls, at, MIN(r->end - at, server->chunk), &done);
 	if (err)
 		return err;
 	server->stats.background_pages += done >> PAGE_SHIFT;

@@ -156,7 +156,7 @@ static int find_pending(struct server *server, struct lazy_segment *ls)
 
 	while (at < SEGMENT_SIZE_MAX) {
 		struct source_run run;
-		int err = source_lookup(ls->source, at, SEGMENT_SIZE_MAX - at, &run);
+		int err = source_find(ls->source, at, SEGMENT_SIZE_MAX - at, &run);
 
 		if (!err && run.kind == SOURCE_DATA) {
 			err = segment_add(&ls->segment, at, at + run.len);

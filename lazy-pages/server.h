@@ -21,6 +21,7 @@
 #include "lazy-pages/working-set.h"
 
 struct image_dir;
+struct page_fetch;
 struct page_source;
 struct server;
 
@@ -107,6 +108,8 @@ struct server {
 	struct watch signals;
 	struct watch guardian;		/* its pidfd */
 	struct watch starter;		/* who started us, if it was no user */
+	struct watch remote;		/* the connection of the fetch */
+	struct page_fetch *fetch;	/* asks the dump for what it still has; NULL: all is here */
 	struct lazy_space_list spaces;
 	struct lazy_segment_list segments;
 	int *pidfds;			/* of all tasks; open to the end: the guardian needs them */
@@ -114,6 +117,7 @@ struct server {
 	int guardian_pid;
 	bool greeted;			/* restore said hello */
 	bool complete;			/* all was handed over: the background may work */
+	bool running;			/* restore said that nothing can go wrong with it any more */
 	bool stopping;			/* asked to end as soon as nothing is left */
 	const char *stats_name;		/* of the file below workdir_fd; NULL: none */
 	bool demand_only;		/* no background filling */

@@ -66,7 +66,7 @@ static int arm_private(struct server *server, struct lazy_space *sp,
 	while (at < range->end) {
 		uint64_t source = range->source + (at - range->start);
 		struct source_run run;
-		int err = source_lookup(sp->source->pages, source, range->end - at, &run);
+		int err = source_find(sp->source->pages, source, range->end - at, &run);
 
 		if (!err)
 			err = space_add(&sp->space, at, at + run.len,
@@ -130,7 +130,9 @@ static int on_task(struct server *server, struct handoff_record *rec)
 		return log_errno(-ENOMEM, "task %d: cannot take it over", rec->pid);
 	}
 	*pidfd = take_fd(&rec->pidfd);
-	err = source_file_open(server->images, IMAGE_PAGEMAP, rec->pid, &source->pages);
+	err = server->fetch ?
+		source_remote_open(server->images, rec->pid, server->fetch, &source->pages) :
+		source_file_open(server->images, IMAGE_PAGEMAP, rec->pid, &source->pages);
 	if (err) {
 		free(source);
 		return log_errno(err, "task %d: cannot use its page map", rec->pid);
@@ -179,23 +181,31 @@ static int on_complete(struct server *server, struct handoff_record *rec)
 	return err ? err : handoff_send_status(server->session.fd, 0);
 }
 
+static int on_running(struct server *server, struct handoff_record *rec)
+{
+	server->running = true;
+	return 0;
+}
+
 static const struct record_row {
 	enum handoff_type type;
-	bool greeted;			/* whether it may come before or after the hello */
+	bool greeted, complete;		/* what must have come before it, and what not */
 	int (*apply)(struct server *server, struct handoff_record *rec);
 } record_table[] = {
-	{ HANDOFF_HELLO, false, on_hello },
-	{ HANDOFF_SEGMENT, true, on_segment },
-	{ HANDOFF_TASK, true, on_task },
-	{ HANDOFF_RANGES, true, on_ranges },
-	{ HANDOFF_COMPLETE, true, on_complete },
+	{ HANDOFF_HELLO, false, false, on_hello },
+	{ HANDOFF_SEGMENT, true, false, on_segment },
+	{ HANDOFF_TASK, true, false, on_task },
+	{ HANDOFF_RANGES, true, false, on_ranges },
+	{ HANDOFF_COMPLETE, true, false, on_complete },
+	{ HANDOFF_RUNNING, true, true, on_running },
 };
 
 static int apply_record(struct server *server, struct handoff_record *rec)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(record_table); i++)
 		if (record_table[i].type == rec->type &&
-		    record_table[i].greeted == server->greeted && !server->complete)
+		    record_table[i].greeted == server->greeted &&
+		    record_table[i].complete == server->complete)
 			return record_table[i].apply(server, rec);
 	return protocol_error(rec, "is out of order");
 }
@@ -203,6 +213,9 @@ static int apply_record(struct server *server, struct handoff_record *rec)
 static int on_hangup(struct server *server)
 {
 	close_watch(server, &server->session);
+	/* What the dump still has is not to be lost to a restore that came to nothing. */
+	if (server->complete && !server->running && server->fetch)
+		return log_errno(-ECONNRESET, "lazy-pages: restore ended before its tasks ran");
 	if (server->complete || !server->greeted)
 		return 0;
 	log_error("lazy-pages: restore ended before it had handed over all its tasks");

@@ -50,6 +50,8 @@ int lazy_serve(const struct options *opts)
 		.background = background(opts),
 		.record = opts->record,
 		.stats = opts->stats,
+		.server_address = opts->page_server ? opts->address : NULL,
+		.server_port = opts->port,
 	};
 	int r = pidfile_write(opts, getpid());
 
@@ -160,4 +162,11 @@ int lazy_complete(struct restore *r)
 	TAILQ_FOREACH(t, &r->tasks, link)
 		n += task_is_live(t);
 	return handoff_complete(r->handoff, n);
+}
+
+void lazy_running(struct restore *r)
+{
+	/* Logged. A server that does not hear it sees to the tasks, if that matters. */
+	if (r->handoff >= 0)
+		(void)handoff_running(r->handoff);
 }

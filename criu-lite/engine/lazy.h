@@ -16,5 +16,7 @@ int lazy_serve(const struct options *opts);
 int lazy_connect(struct restore *r);
 /* All tasks are armed: the server takes charge. Nothing without --lazy-pages. */
 int lazy_complete(struct restore *r);
+/* The tree runs, whatever comes. Nothing without --lazy-pages. */
+void lazy_running(struct restore *r);
 
 #endif

@@ -98,7 +98,8 @@ int plan_reads_add(struct plan_reads *p, uint64_t addr, uint64_t len, int fd, ui
 			p->at++;
 		area = &p->areas[p->at];
 		if (p->at == p->n_areas || addr < area->start ||
-		    area->pages == PLAN_PAGES_NONE) {
+		    area->pages == PLAN_PAGES_NONE ||
+		    (fd < 0 && area->pages != PLAN_PAGES_LAZY)) {
 			*bad = addr;
 			return -EINVAL;
 		}

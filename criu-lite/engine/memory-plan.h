@@ -54,9 +54,10 @@ struct plan_reads {
 void plan_reads_init(struct plan_reads *p, const struct plan_area *areas, size_t n_areas,
 		     struct restorer_read *reads, size_t max_reads);
 /*
- * Adds the extent [addr, addr + len), to be read from @fd at @offset. Returns
- * 0, or -EINVAL with *bad set to the first address that no area takes pages
- * for, or -ENOSPC: more than max_reads.
+ * Adds the extent [addr, addr + len), to be read from @fd at @offset; @fd -1:
+ * its bytes are not here, and it must be lazy. Returns 0, or -EINVAL with *bad
+ * set to the first address that no area takes such pages for, or -ENOSPC: more
+ * than max_reads.
  */
 int plan_reads_add(struct plan_reads *p, uint64_t addr, uint64_t len, int fd, uint64_t offset,
 		   uint64_t *bad);

@@ -157,14 +157,14 @@ static int plan_reads(const struct restore *r, const struct task *t, struct rest
 	for (size_t i = 0; ret == 0 && i < map->n_extents; i++) {
 		const struct page_extent *ext = &map->extents[i];
 
-		if (page_extent_has_data(ext))
-			ret = plan_reads_add(p, ext->start, ext->len, map->files[ext->file].fd,
-					     ext->offset, &bad);
+		ret = plan_reads_add(p, ext->start, ext->len,
+				     page_extent_has_data(ext) ? map->files[ext->file].fd : -1,
+				     ext->offset, &bad);
 	}
 	p->areas = NULL;
 	if (ret < 0)
-		return log_errno(ret, "pagemap-%d: page %#lx belongs to no mapping that has pages",
-				 t->pid, (unsigned long)bad);
+		return log_errno(ret, "pagemap-%d: page %#lx belongs to no mapping that can have "
+				 "it", t->pid, (unsigned long)bad);
 	return 0;
 }
 
@@ -187,9 +187,9 @@ static int load_pages(struct restore *r, struct task *t)
 		return log_errno(ret, "pid %d: pagemap-%d is missing", t->pid, t->pid);
 	if (ret < 0)
 		return ret;
-	if (t->restore->pages->nr_lazy_only)
-		return log_errno(-ENOTSUP, "pagemap-%d: %lu pages were left with the dump (made "
-				 "with --lazy-pages): not covered", t->pid,
+	if (t->restore->pages->nr_lazy_only && !r->opts->lazy_pages)
+		return log_errno(-ENOTSUP, "pagemap-%d: %lu pages were left with the dump: they "
+				 "come with --lazy-pages only", t->pid,
 				 (unsigned long)t->restore->pages->nr_lazy_only);
 	return 0;
 }

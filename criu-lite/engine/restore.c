@@ -330,6 +330,7 @@ static int restore_tree(struct restore *r)
 		(void)restore_files_clear(r);
 		return ret;
 	}
+	lazy_running(r);
 	/* The tree runs: a name that can't be removed is no reason to fail now. */
 	(void)restore_files_finish(r);
 	return 0;

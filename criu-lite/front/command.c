@@ -36,6 +36,8 @@ static int run_dump(const struct options *opts)
 
 static int run_lazy_pages(const struct options *opts)
 {
+	if (opts->page_server && !opts->port)
+		return log_errno(-EINVAL, "lazy-pages --page-server: which one? Say --port PORT");
 	return lazy_serve(opts);
 }
 

@@ -60,6 +60,7 @@ static const struct wire_shape shape_table[HANDOFF_TYPE_COUNT] = {
 	[HANDOFF_RANGES] = { "ranges", 0, true },
 	[HANDOFF_COMPLETE] = { "complete", 0, false },
 	[HANDOFF_STATUS] = { "status", 0, false },
+	[HANDOFF_RUNNING] = { "running", 0, false },
 };
 
 const char *handoff_type_str(enum handoff_type type)
@@ -242,6 +243,21 @@ int handoff_complete(int sock, unsigned int n_tasks)
 	int err = send_record(sock, &rec, NULL, NULL, 0);
 
 	return err ? err : receive_status(sock, -1);
+}
+
+int handoff_running(int sock)
+{
+	const struct wire_record rec = { .magic = HANDOFF_MAGIC, .type = HANDOFF_RUNNING };
+
+	while (send(sock, &rec, sizeof(rec), MSG_NOSIGNAL) < 0) {
+		/* It has delivered everything, and ended. */
+		if (errno == EPIPE || errno == ECONNRESET)
+			return 0;
+		if (errno != EINTR)
+			return log_errno(-errno, "lazy-pages socket: cannot send %s",
+					 handoff_type_str(rec.type));
+	}
+	return 0;
 }
 
 /* The server's side. */

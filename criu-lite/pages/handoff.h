@@ -16,9 +16,11 @@
  *	RANGES {pid, ...}	->		more of them, if need be
  *	COMPLETE {n_tasks}	->
  *				<-	STATUS 0: all is served; or -errno
+ *	RUNNING			->		the tasks run, and nothing can fail any more
  *
  * The server answers faults of a task from its TASK record on; it fills in
- * the background after COMPLETE. A restore that hangs up earlier has failed.
+ * the background after COMPLETE. A restore that hangs up earlier has failed;
+ * one that does so before RUNNING has, too, where that makes a difference.
  * The order of SEGMENT and TASK records does not matter, but all SEGMENTs
  * that a TASK's ranges name must have been sent before COMPLETE, and before
  * the task touches them.
@@ -80,6 +82,8 @@ int handoff_send_task(int sock, int pid, int uffd, int pidfd,
  * when the server has taken charge of them: from here on they may run.
  */
 int handoff_complete(int sock, unsigned int n_tasks);
+/* The tasks run. Not answered. */
+int handoff_running(int sock);
 
 /* The server's side. */
 
@@ -90,6 +94,7 @@ enum handoff_type {
 	HANDOFF_RANGES,
 	HANDOFF_COMPLETE,
 	HANDOFF_STATUS,
+	HANDOFF_RUNNING,
 	HANDOFF_TYPE_COUNT,
 };
 

@@ -24,10 +24,14 @@ static bool run_valid(const struct source_run *run, uint64_t asked)
 {
 	if (!run->len || run->len > asked || run->len % PAGE_SIZE)
 		return false;
-	return run->kind == SOURCE_HOLE || (run->kind == SOURCE_DATA && run->data);
+	return run->kind == SOURCE_HOLE || run->kind == SOURCE_DATA;
 }
 
-int source_lookup(struct page_source *src, uint64_t addr, uint64_t len, struct source_run *run)
+typedef int (*source_query)(struct page_source *src, uint64_t addr, uint64_t len,
+			    struct source_run *run);
+
+static int query(struct page_source *src, source_query ask, bool bytes, uint64_t addr,
+		 uint64_t len, struct source_run *run)
 {
 	int err;
 
@@ -37,20 +41,30 @@ int source_lookup(struct page_source *src, uint64_t addr, uint64_t len, struct s
 		return -EINVAL;
 	}
 	*run = (struct source_run){ 0 };
-	err = src->ops->lookup(src, addr, len, run);
+	err = ask(src, addr, len, run);
 	if (err)
 		return err;
-	if (run_valid(run, len))
+	if (run_valid(run, len) && (!bytes || run->kind == SOURCE_HOLE || run->data))
 		return 0;
 	log_error("%s source of %s %" PRIu64 ": wrong answer for %#" PRIx64 "+%#" PRIx64,
 		  src->ops->name, source_of(src), src->key, addr, len);
 	return -EPROTO;
 }
 
-void source_will_need(struct page_source *src, uint64_t addr, uint64_t len)
+int source_lookup(struct page_source *src, uint64_t addr, uint64_t len, struct source_run *run)
 {
-	if (src->ops->will_need && len)
-		src->ops->will_need(src, addr, len);
+	return query(src, src->ops->lookup, true, addr, len, run);
+}
+
+int source_find(struct page_source *src, uint64_t addr, uint64_t len, struct source_run *run)
+{
+	return query(src, src->ops->find, false, addr, len, run);
+}
+
+int source_will_need(struct page_source *src, uint64_t addr, uint64_t len, uint64_t *near)
+{
+	*near = 0;
+	return len ? src->ops->will_need(src, addr, len, near) : 0;
 }
 
 void source_free(struct page_source *src)

@@ -16,6 +16,7 @@
 #include "util/cleanup.h"
 
 struct image_dir;
+struct page_fetch;
 struct page_source;
 
 enum source_run_kind {
@@ -27,23 +28,27 @@ struct source_run {
 	enum source_run_kind kind;
 	uint64_t len;			/* bytes, a multiple of the page size, not 0 */
 	/*
-	 * SOURCE_DATA: @len bytes, valid until the source is freed. They may
-	 * be a mapped file: a damaged disk shows as SIGBUS when they are read
-	 * here, and as EFAULT when the kernel reads them (UFFDIO_COPY).
+	 * SOURCE_DATA: @len bytes, valid until the next call for this or any
+	 * other source. They may be a mapped file: a damaged disk shows as
+	 * SIGBUS when they are read here, and as EFAULT when the kernel reads
+	 * them (UFFDIO_COPY).
 	 */
 	const void *data;
 };
 
 struct page_source_ops {
 	const char *name;		/* as a log names it: "file" */
+	/* As lookup, but never waits, and sets no data. */
+	int (*find)(struct page_source *src, uint64_t addr, uint64_t len,
+		    struct source_run *run);
 	/*
 	 * What is at @addr: a run that begins there, at most @len bytes. A
 	 * source that has to wait for it first asks, and returns -EAGAIN.
 	 */
 	int (*lookup)(struct page_source *src, uint64_t addr, uint64_t len,
 		      struct source_run *run);
-	/* Says that [@addr, @addr + @len) will be looked up soon. May be NULL. */
-	void (*will_need)(struct page_source *src, uint64_t addr, uint64_t len);
+	/* As source_will_need(). */
+	int (*will_need)(struct page_source *src, uint64_t addr, uint64_t len, uint64_t *near);
 	void (*free)(struct page_source *src);
 };
 
@@ -60,7 +65,14 @@ struct page_source {
  * ask again), or -errno, logged.
  */
 int source_lookup(struct page_source *src, uint64_t addr, uint64_t len, struct source_run *run);
-void source_will_need(struct page_source *src, uint64_t addr, uint64_t len);
+/* The same without its bytes: what kind it is and how long. Never -EAGAIN. */
+int source_find(struct page_source *src, uint64_t addr, uint64_t len, struct source_run *run);
+/*
+ * Says that [@addr, @addr + @len) will be looked up soon. *near: for how much of
+ * it, from @addr on, something was done about that; 0: no room for it now, later
+ * perhaps. Returns 0 or -errno, logged.
+ */
+int source_will_need(struct page_source *src, uint64_t addr, uint64_t len, uint64_t *near);
 void source_free(struct page_source *src);
 DEFINE_CLEANUP(struct page_source *, source, source_free)
 
@@ -71,5 +83,11 @@ DEFINE_CLEANUP(struct page_source *, source, source_free)
  */
 int source_file_open(struct image_dir *dir, enum image_type type, uint64_t key,
 		     struct page_source **src);
+/*
+ * Image files, and for what was left with a dump-side page server @fetch, which
+ * outlives the source. Errors as page_map_load().
+ */
+int source_remote_open(struct image_dir *dir, uint64_t pid, struct page_fetch *fetch,
+		       struct page_source **src);
 
 #endif

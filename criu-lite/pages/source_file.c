@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 
 #include "pages/pagemap.h"
+#include "pages/source-file.h"
 #include "pages/source.h"
 #include "util/log.h"
 #include "util/macro.h"
@@ -40,12 +41,14 @@ static int file_lookup(struct page_source *src, uint64_t addr, uint64_t len,
 	}
 	run->kind = SOURCE_DATA;
 	run->len = MIN(len, page_extent_end(e) - addr);
-	run->data = (const char *)fs->bytes[e->file] + e->offset + (addr - e->start);
+	/* The door tells who asks for bytes that are not here. */
+	if (page_extent_has_data(e))
+		run->data = (const char *)fs->bytes[e->file] + e->offset + (addr - e->start);
 	return 0;
 }
 
 /* Starts reading from the disk, without waiting for it. */
-static void file_will_need(struct page_source *src, uint64_t addr, uint64_t len)
+static int file_will_need(struct page_source *src, uint64_t addr, uint64_t len, uint64_t *near)
 {
 	struct file_source *fs = file_source(src);
 	const struct page_extent *e = page_map_find(fs->map, addr);
@@ -55,9 +58,12 @@ static void file_will_need(struct page_source *src, uint64_t addr, uint64_t len)
 		uint64_t from = MAX(addr, e->start), to = MIN(end, page_extent_end(e));
 
 		/* Advice: that it failed shows in nothing but time. */
-		madvise((char *)fs->bytes[e->file] + e->offset + (from - e->start), to - from,
-			MADV_WILLNEED);
+		if (page_extent_has_data(e))
+			madvise((char *)fs->bytes[e->file] + e->offset + (from - e->start),
+				to - from, MADV_WILLNEED);
 	}
+	*near = len;
+	return 0;
 }
 
 static void file_free(struct page_source *src)
@@ -74,6 +80,7 @@ static void file_free(struct page_source *src)
 
 static const struct page_source_ops file_source_ops = {
 	.name = "file",
+	.find = file_lookup,
 	.lookup = file_lookup,
 	.will_need = file_will_need,
 	.free = file_free,
@@ -98,27 +105,20 @@ static int map_files(struct file_source *fs)
 	return 0;
 }
 
-int source_file_open(struct image_dir *dir, enum image_type type, uint64_t key,
-		     struct page_source **src)
+int source_file_open_map(struct image_dir *dir, enum image_type type, uint64_t key,
+			 struct page_source **src, const struct page_map **map)
 {
-	_cleanup_(page_map_cleanup) struct page_map *map = NULL;
-	struct file_source *fs;
-	int err = page_map_load(dir, type, key, &map);
+	struct file_source *fs = calloc(1, sizeof(*fs));
+	int err;
 
-	if (err)
-		return err;
-	if (map->nr_lazy_only) {
-		log_error("%s %" PRIu64 ": %" PRIu64 " pages were left with a dump-side page "
-			  "server, which cannot be asked; dump without lazy pages",
-			  type == IMAGE_SHMEM_PAGEMAP ? "segment" : "task", key,
-			  map->nr_lazy_only);
-		return -ENOTSUP;
-	}
-	fs = calloc(1, sizeof(*fs));
 	if (!fs)
 		return log_errno(-ENOMEM, "page source of %" PRIu64, key);
 	fs->base = (struct page_source){ .ops = &file_source_ops, .type = type, .key = key };
-	fs->map = take_ptr(map);
+	err = page_map_load(dir, type, key, &fs->map);
+	if (err) {
+		free(fs);
+		return err;
+	}
 	fs->bytes = calloc(fs->map->n_files + 1, sizeof(*fs->bytes));
 	err = fs->bytes ? map_files(fs) : log_errno(-ENOMEM, "page source of %" PRIu64, key);
 	if (err) {
@@ -126,5 +126,26 @@ int source_file_open(struct image_dir *dir, enum image_type type, uint64_t key,
 		return err;
 	}
 	*src = &fs->base;
+	*map = fs->map;
+	return 0;
+}
+
+int source_file_open(struct image_dir *dir, enum image_type type, uint64_t key,
+		     struct page_source **src)
+{
+	_cleanup_(source_cleanup) struct page_source *file = NULL;
+	const struct page_map *map;
+	int err = source_file_open_map(dir, type, key, &file, &map);
+
+	if (err)
+		return err;
+	if (map->nr_lazy_only) {
+		log_error("%s %" PRIu64 ": %" PRIu64 " pages were left with the dump: they come "
+			  "through criu-lite lazy-pages --page-server",
+			  type == IMAGE_SHMEM_PAGEMAP ? "segment" : "task", key,
+			  map->nr_lazy_only);
+		return -ENOTSUP;
+	}
+	*src = take_ptr(file);
 	return 0;
 }

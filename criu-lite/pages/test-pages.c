@@ -111,11 +111,12 @@ static void write_map(struct image_dir *dir, char tag, const struct entry *entri
 static void read_all(struct image_dir *dir, size_t n, char *text)
 {
 	struct page_source *src;
-	uint64_t at = 0;
+	uint64_t at = 0, near;
 
 	assert_int_equal(source_file_open(dir, IMAGE_PAGEMAP, KEY, &src), 0);
 	memset(text, 0, n + 1);
-	source_will_need(src, 0, AT(n));
+	assert_int_equal(source_will_need(src, 0, AT(n), &near), 0);
+	assert_int_equal(near, AT(n));
 	while (at < AT(n)) {
 		struct source_run run;
 
@@ -393,7 +394,9 @@ static int bad_lookup(struct page_source *src, uint64_t addr, uint64_t len, stru
 /* Whatever a source answers, nothing wrong gets through the door. */
 static void test_door(void **state)
 {
-	static const struct page_source_ops ops = { .name = "bad", .lookup = bad_lookup };
+	static const struct page_source_ops ops = {
+		.name = "bad", .find = bad_lookup, .lookup = bad_lookup,
+	};
 	struct page_source src = { .ops = &ops };
 	struct source_run run;
 
@@ -401,6 +404,10 @@ static void test_door(void **state)
 		assert_int_equal(source_lookup(&src, 0, AT(2), &run), -EPROTO);
 	src.key = 1;
 	assert_int_equal(source_lookup(&src, 0, AT(3), &run), 0);
+	assert_int_equal(source_find(&src, 0, AT(2), &run), -EPROTO);
+	/* Only who wants the bytes needs them. */
+	src.key = 3;
+	assert_int_equal(source_find(&src, 0, AT(2), &run), 0);
 	assert_int_equal(source_lookup(&src, 0, 0, &run), -EINVAL);
 	assert_int_equal(source_lookup(&src, 1, AT(1), &run), -EINVAL);
 	assert_int_equal(source_lookup(&src, 0, 1, &run), -EINVAL);

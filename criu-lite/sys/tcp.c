@@ -21,6 +21,7 @@
 
 #include "util/cleanup.h"
 #include "util/log.h"
+#include "util/macro.h"
 
 static void free_addresses(struct addrinfo **info)
 {
@@ -44,13 +45,13 @@ static int resolve(const char *address, uint16_t port, int flags, struct addrinf
 	return -EADDRNOTAVAIL;
 }
 
-static int bound_port(int fd, uint16_t *port)
+int tcp_port(int fd, uint16_t *port)
 {
 	struct sockaddr_storage addr;
 	socklen_t len = sizeof(addr);
 
 	if (getsockname(fd, (struct sockaddr *)&addr, &len) < 0)
-		return -errno;
+		return log_errno(-errno, "cannot tell the port of a socket");
 	*port = ntohs(addr.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&addr)->sin6_port :
 						   ((struct sockaddr_in *)&addr)->sin_port);
 	return 0;
@@ -67,7 +68,7 @@ static int listen_at(const struct addrinfo *info, uint16_t *port)
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) < 0 ||
 	    bind(fd, info->ai_addr, info->ai_addrlen) < 0 || listen(fd, 1) < 0)
 		return -errno;
-	err = bound_port(fd, port);
+	err = tcp_port(fd, port);
 	return err ? err : take_fd(&fd);
 }
 
@@ -86,19 +87,53 @@ int tcp_listen(const char *address, uint16_t *port)
 	return fd;
 }
 
+/* A peer that is gone without a word is found out, also when nobody waits for it. */
+static int watch_peer(int fd, unsigned int timeout_ms)
+{
+	const int yes = 1, probes = 3, seconds = MAX(timeout_ms / 1000 / (probes + 1), 1U);
+	const struct {
+		int level, name, value;
+	} options[] = {
+		{ IPPROTO_TCP, TCP_NODELAY, yes },
+		{ IPPROTO_TCP, TCP_KEEPCNT, probes },
+		{ IPPROTO_TCP, TCP_KEEPIDLE, seconds },
+		{ IPPROTO_TCP, TCP_KEEPINTVL, seconds },
+		{ IPPROTO_TCP, TCP_USER_TIMEOUT, timeout_ms },
+		{ SOL_SOCKET, SO_KEEPALIVE, yes },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		if (setsockopt(fd, options[i].level, options[i].name, &options[i].value,
+			       sizeof(options[i].value)) < 0)
+			return -errno;
+	return 0;
+}
+
+int tcp_accept(int listener, unsigned int timeout_ms)
+{
+	_cleanup_close_ int fd = -1;
+	int err;
+
+	do
+		fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	while (fd < 0 && errno == EINTR);
+	err = fd < 0 ? -errno : watch_peer(fd, timeout_ms);
+	return err ? log_errno(err, "cannot take a connection") : take_fd(&fd);
+}
+
 static int connect_to(const struct addrinfo *info, unsigned int timeout_ms)
 {
 	_cleanup_close_ int fd = socket(info->ai_family, info->ai_socktype | SOCK_CLOEXEC,
 					info->ai_protocol);
 	const struct timeval tv = { timeout_ms / 1000, timeout_ms % 1000 * 1000 };
-	const int yes = 1;
+	int err;
 
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)) < 0 ||
 	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)) < 0 ||
-	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)) < 0 ||
 	    connect(fd, info->ai_addr, info->ai_addrlen) < 0)
 		return -errno;
-	return take_fd(&fd);
+	err = watch_peer(fd, timeout_ms);
+	return err ? err : take_fd(&fd);
 }
 
 int tcp_connect(const char *address, uint16_t port, unsigned int timeout_ms)
