@@ -444,16 +444,25 @@ static int detach_threads(struct task *t)
 	return r;
 }
 
-int collect_thaw(struct dump *d, enum collect_end end)
+int collect_cure(struct dump *d)
 {
 	struct task *t;
-	int r = 0, one;
+	int r = 0;
 
 	TAILQ_FOREACH(t, &d->tasks, link) {
-		one = parasite_cure(take_ptr(t->dump->parasite));
+		int one = parasite_cure(take_ptr(t->dump->parasite));
+
 		if (one < 0 && one != -ESRCH)
 			r = one;
 	}
+	return r;
+}
+
+int collect_thaw(struct dump *d, enum collect_end end)
+{
+	int r = collect_cure(d), one;
+	struct task *t;
+
 	/* All are told first: no parent sees its child end and acts on it. */
 	TAILQ_FOREACH(t, &d->tasks, link) {
 		one = end_task(t, end);

@@ -19,6 +19,9 @@ int collect_ids(struct dump *d);
 /* Puts a parasite into each live task and asks it what only the task can tell. */
 int collect_parasites(struct dump *d);
 
+/* Parasites leave; the tasks stand still as before. */
+int collect_cure(struct dump *d);
+
 enum collect_end {
 	COLLECT_END_RUN,
 	COLLECT_END_STOP,

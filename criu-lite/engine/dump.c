@@ -9,6 +9,9 @@
  *	save		memory, files' content, images; the inventory last
  *	thaw		parasites leave; the tree goes on, stops, or ends
  *
+ * With --lazy-pages there is one more before the last: the images are whole, but
+ * for memory that is given from the frozen tasks to who asks for it.
+ *
  * Whatever fails, at any line, ends in thaw: the tree goes on as it was.
  */
 #include "engine/dump.h"
@@ -29,6 +32,7 @@
 #include "engine/page-server.h"
 #include "engine/pidfile.h"
 #include "engine/plan.h"
+#include "engine/post-copy.h"
 #include "engine/stats.h"
 #include "image/dir.h"
 #include "image/writer.h"
@@ -174,7 +178,27 @@ static int commit(struct dump *d)
 	return r;
 }
 
-static int dump_frozen(struct dump *d)
+/*
+ * The images must be whole before the other end reads them; where it does not take
+ * over the tree they are of no use to anybody.
+ */
+static int lend_memory(struct dump *d, struct post_copy *pc)
+{
+	int r = commit(d);
+
+	if (r < 0)
+		return r;
+	r = collect_cure(d);
+	if (r >= 0)
+		r = post_copy_serve(d, pc);
+	if (r < 0) {
+		pidfile_remove(d->opts);
+		(void)image_dir_begin(d->images);
+	}
+	return r;
+}
+
+static int dump_frozen(struct dump *d, struct post_copy *pc)
 {
 	int r = collect_facts(d);
 
@@ -198,6 +222,8 @@ static int dump_frozen(struct dump *d)
 	r = save(d);
 	if (r < 0)
 		return r;
+	if (d->opts->lazy_pages)
+		return lend_memory(d, pc);
 	/*
 	 * A tree that goes on need not stand still while the disk does its
 	 * work; one that ends must be safe on disk first.
@@ -214,14 +240,14 @@ static enum collect_end end_of_tree(const struct options *opts)
 	return opts->leave_stopped ? COLLECT_END_STOP : COLLECT_END_KILL;
 }
 
-static int dump_tree(struct dump *d)
+static int dump_tree(struct dump *d, struct post_copy *pc)
 {
 	int r, thaw;
 
 	r = collect_tree(d);
 	if (r >= 0) {
 		stats_mark(d->clock, STATS_FROZEN);
-		r = dump_frozen(d);
+		r = dump_frozen(d, pc);
 	}
 	thaw = collect_thaw(d, r < 0 ? COLLECT_END_RUN : end_of_tree(d->opts));
 	stats_mark(d->clock, STATS_THAWED);
@@ -229,13 +255,15 @@ static int dump_tree(struct dump *d)
 		return r;
 	if (thaw < 0)
 		return thaw;
-	return d->opts->leave_running ? commit(d) : 0;
+	post_copy_end(pc);
+	return d->opts->leave_running && !pc ? commit(d) : 0;
 }
 
 int dump_run(const struct options *opts, const struct kind_table *kinds)
 {
 	struct kernel_features features;
 	DumpStatsEntry stats = DUMP_STATS_ENTRY__INIT;
+	struct post_copy *pc = NULL;
 	struct stats_clock clock;
 	struct dump d = {
 		.opts = opts,
@@ -263,7 +291,10 @@ int dump_run(const struct options *opts, const struct kind_table *kinds)
 		return r;
 	r = page_server_connect(&d);
 	if (r >= 0)
-		r = dump_tree(&d);
+		r = post_copy_begin(&d, &pc);
+	if (r >= 0)
+		r = dump_tree(&d, pc);
+	post_copy_free(pc);
 	page_link_cleanup(&d.page_link);
 	if (r < 0)
 		abandon_kinds(&d);

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/signalfd.h>
 
 #include "util/log.h"
 #include "util/macro.h"
@@ -38,6 +39,16 @@ void interrupt_allow(void)
 
 	end_set(&set);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+int interrupt_fd(void)
+{
+	sigset_t set;
+	int fd;
+
+	end_set(&set);
+	fd = signalfd(-1, &set, SFD_CLOEXEC);
+	return fd < 0 ? log_errno(-errno, "cannot watch for signals") : fd;
 }
 
 int interrupt_check(const char *what)

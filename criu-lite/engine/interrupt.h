@@ -13,6 +13,8 @@
 int interrupt_block(void);
 /* Lets them work again. */
 void interrupt_allow(void);
+/* A descriptor that is readable when one is pending, the caller's; or -errno, logged. */
+int interrupt_fd(void);
 /* Returns 0, or -EINTR (logged) when one is pending. */
 int interrupt_check(const char *what);
 

@@ -11,7 +11,8 @@
  * batch goes through the parasite to the pages file in one go, so that neither
  * a large block nor ten thousand small ones cost more than they must. The
  * page that a stack pointer is in is needed at once by a lazy restore, and is
- * not marked as lazy.
+ * not marked as lazy. With --lazy-pages, what is lazy is announced and nothing
+ * more: its bytes stay where they are (post-copy.h).
  */
 #include "engine/memory-dump.h"
 
@@ -22,9 +23,11 @@
 
 #include "core/dump.h"
 #include "core/kind.h"
+#include "core/options.h"
 #include "engine/memory-plan.h"
 #include "image/vma.h"
 #include "inject/session.h"
+#include "pages/armable.h"
 #include "pages/pagemap.h"
 #include "pages/sink.h"
 #include "sys/features.h"
@@ -46,6 +49,7 @@ struct memory_save {
 	struct iovec *iov;		/* announced, not yet written */
 	size_t n_iov;
 	uint64_t iov_bytes;
+	uint64_t pages_left;		/* with the task */
 };
 
 static int flush(struct memory_save *s)
@@ -86,6 +90,10 @@ static int save_extent(struct memory_save *s, uint64_t start, uint64_t end, uint
 	if (start == end)
 		return 0;
 	ret = page_sink_extent(s->sink, start, (end - start) >> PAGE_SHIFT, flags);
+	if (ret == 0 && !(flags & PAGE_PRESENT)) {
+		s->pages_left += (end - start) >> PAGE_SHIFT;
+		return 0;
+	}
 	if (ret == 0)
 		ret = gather(s, start, end - start);
 	return ret == 0 && page_sink_in_step(s->sink) ? flush(s) : ret;
@@ -108,13 +116,24 @@ static uint64_t next_stack_page(const struct memory_save *s, uint64_t start, uin
 	return end;
 }
 
+/*
+ * What is left in the task must be armed by the restore: there it can't be read
+ * into place.
+ */
+static uint32_t lazy_flags(const struct memory_save *s, const VmaEntry *e)
+{
+	if (s->d->opts->lazy_pages && vma_arming(e, false, NULL) == VMA_ARM_PRIVATE)
+		return PAGE_LAZY;
+	return PAGE_PRESENT | PAGE_LAZY;
+}
+
 static int save_range(struct memory_save *s, const VmaEntry *e, uint64_t start, uint64_t end)
 {
 	if (!is_lazy(e))
 		return save_extent(s, start, end, PAGE_PRESENT);
 	while (start < end) {
 		uint64_t stack = next_stack_page(s, start, end);
-		int ret = save_extent(s, start, stack, PAGE_PRESENT | PAGE_LAZY);
+		int ret = save_extent(s, start, stack, lazy_flags(s, e));
 
 		if (ret == 0 && stack < end)
 			ret = save_extent(s, stack, stack + PAGE_SIZE, PAGE_PRESENT);
@@ -196,6 +215,7 @@ static void count(struct memory_save *s)
 			stats->pages_scanned += (e->end - e->start) >> PAGE_SHIFT;
 	}
 	stats->pages_written += page_sink_pages(s->sink);
+	stats->pages_lazy += s->pages_left;
 }
 
 static int save_all(struct memory_save *s)

@@ -10,9 +10,7 @@
  */
 #include "engine/page-server.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/dump.h"
@@ -29,28 +27,44 @@
 /* A tree stands still while its page server does. */
 #define PATIENCE_MS 60000
 
-/* Waits for the one connection. Returns its descriptor or -errno, logged. */
-static int take_connection(const struct options *opts)
+int page_server_listen(const struct options *opts)
 {
 	uint16_t port = opts->port;
-	_cleanup_close_ int listener = tcp_listen(opts->address, &port);
-	int sock, r;
 
-	if (listener < 0)
-		return listener;
+	return tcp_listen(opts->address, &port);
+}
+
+int page_server_ready(const struct options *opts, int listener)
+{
+	uint16_t port;
+	int r = tcp_port(listener, &port);
+
+	if (r < 0)
+		return r;
 	/* For who let us choose. */
 	if (!opts->port) {
 		printf("%u\n", port);
 		fflush(stdout);
 	}
 	log_info("page server: listening on %s port %u", opts->address, port);
-	r = status_ready(opts->status_fd);
-	if (r < 0)
-		return r;
-	do
-		sock = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	while (sock < 0 && errno == EINTR);
-	return sock < 0 ? log_errno(-errno, "page server: cannot take a connection") : sock;
+	return status_ready(opts->status_fd);
+}
+
+int page_server_accept(int listener)
+{
+	return tcp_accept(listener, PATIENCE_MS);
+}
+
+/* Waits for the one connection. Returns its descriptor or -errno, logged. */
+static int take_connection(const struct options *opts)
+{
+	_cleanup_close_ int listener = page_server_listen(opts);
+	int r;
+
+	if (listener < 0)
+		return listener;
+	r = page_server_ready(opts, listener);
+	return r < 0 ? r : page_server_accept(listener);
 }
 
 int page_server_run(const struct options *opts)

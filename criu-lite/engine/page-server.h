@@ -12,6 +12,16 @@ struct options;
  */
 int page_server_run(const struct options *opts);
 
+/*
+ * Its beginning, for who serves something else: at --address and --port; says
+ * which port that is, if it was to be any, and that it is ready (--status-fd);
+ * takes a connection, whose peer must not vanish. A descriptor, or 0; -errno,
+ * logged.
+ */
+int page_server_listen(const struct options *opts);
+int page_server_ready(const struct options *opts, int listener);
+int page_server_accept(int listener);
+
 /* With --page-server: connects, before any task is touched. 0 or -errno, logged. */
 int page_server_connect(struct dump *d);
 /* Without its word that it has everything there is no dump. */

@@ -31,6 +31,9 @@ static int run_dump(const struct options *opts)
 		return log_errno(-EINVAL, "dump: which tree? Say -t PID");
 	if (opts->page_server && !opts->port)
 		return log_errno(-EINVAL, "dump --page-server: which one? Say --port PORT");
+	if (opts->page_server && opts->lazy_pages)
+		return log_errno(-EINVAL, "dump: memory goes to a page server (--page-server), or "
+				 "is kept until it is asked for (--lazy-pages), not both");
 	return dump_run(opts, &kind_table);
 }
 

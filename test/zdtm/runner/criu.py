@@ -79,6 +79,26 @@ class CriuLite:
         if code:
             raise Failure(f"page-server returned {code}", error_lines(self.images))
 
+    def lend(self, pid, options):
+        """A dump that keeps the memory; it says at which port when the images are there."""
+        os.makedirs(self.images)
+        with open(os.path.join(self.images, "dump.out.log"), "wb") as log:
+            return subprocess.Popen(self.args("dump", "-t", str(pid), "--lazy-pages", *options),
+                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
+                                    text=True)
+
+    def serve(self, options):
+        """Starts a lazy-pages server, which ends by itself, and waits until it listens."""
+        ready, theirs = os.pipe()
+        with open(os.path.join(self.images, "lazy-pages.out.log"), "wb") as log:
+            subprocess.Popen(self.args("lazy-pages", "--status-fd", str(theirs), *options),
+                             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                             pass_fds=[theirs])
+        os.close(theirs)
+        with os.fdopen(ready, "rb") as file:
+            if not file.read(1):
+                raise Failure("lazy-pages does not get ready", error_lines(self.images))
+
     def restore(self, options):
         pidfile = os.path.join(self.images, "restored.pid")
         self.call("restore", "-d", "--pidfile", pidfile, *options)

@@ -9,7 +9,7 @@ import statistics
 import subprocess
 import time
 
-from runner import criu, process, terminal, visible
+from runner import criu, elsewhere, process, terminal, visible
 from runner.criu import Failure
 
 
@@ -41,6 +41,8 @@ class Mode:
     may_die: bool = False
     # Memory is sent to a page server, which works in the same directory.
     page_server: bool = False
+    # When the steps are done the test is over, and cannot be dumped again.
+    once: bool = False
     # What is killed in the middle is a dump that leaves the test running.
     leave_running: bool = True
 
@@ -61,6 +63,8 @@ MODES = {
     "orphaned": Mode("the lazy-pages server is killed after the restore: no page may be wrong",
                      ("dump", "orphan"), restore_options=("--lazy-pages",), may_die=True),
     "none": Mode("no checkpoint: the test itself must pass"),
+    "postcopy": Mode("dump --lazy-pages, restore in another pid namespace from the frozen tasks",
+                     ("lend",), restore_options=("--lazy-pages",), once=True),
     "remote": Mode("dump to a page server, restore from what it received and the other images",
                    ("dump", "restore"), page_server=True),
     "remote-lazy": Mode("the same with --lazy-pages", ("dump", "restore"),
@@ -108,6 +112,8 @@ class Job:
                 result.skipped = self.facts["skip"]
             elif "terminal" in self.facts and "cuts" in self.mode.steps:
                 result.skipped = "its restore is started from a terminal"
+            elif "terminal" in self.facts and "lend" in self.mode.steps:
+                result.skipped = "its restore is started from a terminal"
             elif "busy" in self.facts and "cuts" in self.mode.steps:
                 result.skipped = "it changes all the time: half a tree would not be noticed"
             elif "--link-remap" in self.facts.get("dump", "") and "cuts" in self.mode.steps:
@@ -138,7 +144,7 @@ class Job:
         for self.iteration in range(1, self.options.iterations + 1):
             for step in self.steps():
                 getattr(self, f"step_{step}")()
-            if self.mode.may_die:
+            if self.mode.may_die or self.mode.once:
                 break
             if self.iteration < self.options.iterations:
                 self.finish_servers()
@@ -265,6 +271,38 @@ class Job:
             raise Failure("restore --lazy-pages started no server")
         if not self.asked:
             self.compare()
+
+    def step_lend(self):
+        """The tree stands still here while it runs there, and ends when it has come over."""
+        self.remember()
+        tool = self.criu()
+        with tool.lend(self.pid, self.facts.get("dump", "").split()) as lender:
+            try:
+                port = lender.stdout.readline().strip()
+                if not port:
+                    raise Failure("dump --lazy-pages lends nothing",
+                                  criu.error_lines(tool.images))
+                if self.options.crit:
+                    tool.decode(self.options.crit)
+                elsewhere.call(lambda: self.take_over(port))
+                code = lender.wait(self.options.timeout)
+            finally:
+                lender.kill()
+        if code:
+            raise Failure(f"dump returned {code}", criu.error_lines(tool.images))
+        left = self.until_gone([self.pid]) or self.until_gone(self.others())
+        if left:
+            raise Failure(f"dump left tasks behind: {sorted(left)}")
+        # It was killed, as it should be; how it ended there was looked at there.
+        self.statuses.pop(self.pid, None)
+        self.asked = True
+
+    def take_over(self, port):
+        """There: all of it, up to the verdict."""
+        self.statuses = {}
+        self.criu().serve(["--page-server", "--port", port])
+        self.step_restore()
+        self.verdict()
 
     def is_lazy(self):
         return "--lazy-pages" in self.mode.restore_options
