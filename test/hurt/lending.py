@@ -1,0 +1,310 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Dumps that keep the memory until it is asked for: whoever dies or lies, one tree lives."""
+import contextlib
+import json
+import os
+import random
+import signal
+import socket
+import struct
+import subprocess
+import threading
+
+from runner import criu, elsewhere, process
+from victim import CRIU_LITE, PAGE, ROUNDS, Victim, empty, reap, test
+
+# The frames of a page server: command, flags, 0, pages, address, task.
+FRAME = struct.Struct("<HHIQQQ")
+ADD_F, GET, CLOSE = 6, 7, 0x1023
+PRESENT, LAZY = 4, 2
+
+
+class Lender:
+    """A dump --lazy-pages that listens."""
+
+    def __init__(self, v):
+        empty(v.images)
+        self.victim = v
+        self.dump = subprocess.Popen([CRIU_LITE, "dump", "-t", str(v.pid), "-D", v.images,
+                                      "--lazy-pages"], stdin=subprocess.DEVNULL,
+                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        line = self.dump.stdout.readline()
+        assert line, self.dump.communicate()[1]
+        self.port = int(line)
+        assert v.whole()
+
+    def end(self):
+        said = self.dump.communicate(timeout=60)[1]
+        return self.dump.returncode, said
+
+    def expect_given_back(self, *words):
+        """The images are of no use any more, and the tree goes on."""
+        code, said = self.end()
+        assert code == 1, (code, said)
+        assert any(word in said for word in words), (words, said)
+        assert "it runs on here" in said, said
+        assert not self.victim.whole(), "the tree goes on, and its images can be restored"
+        self.victim.expect_work()
+
+    def connect(self):
+        return socket.create_connection(("127.0.0.1", self.port), 60)
+
+    def lazy(self):
+        """(address, pages) of all that the root has left out."""
+        path = os.path.join(self.victim.images, "pagemap-%d.img" % self.victim.pid)
+        shown = subprocess.run([CRIU_LITE, "show", path], check=True, capture_output=True,
+                               text=True).stdout
+        entries = json.loads(shown)["entries"][1:]
+        return [(e["vaddr"], e["nr_pages"]) for e in entries if e["flags"] == LAZY]
+
+    def get(self, start, pages):
+        return FRAME.pack(GET, 0, 0, pages, start, self.victim.pid)
+
+
+@contextlib.contextmanager
+def lent(v):
+    lender = Lender(v)
+    try:
+        yield lender
+    finally:
+        if lender.dump.poll() is None:
+            lender.dump.kill()
+        lender.dump.communicate()
+
+
+def receive(sock, n):
+    data = b""
+    while len(data) < n:
+        part = sock.recv(n - len(data))
+        assert part, "the connection ended"
+        data += part
+    return data
+
+
+@test
+def a_lender_that_gives_everything(work):
+    """Every page is what the frozen task has; the tree ends when that was said, not before."""
+    with Victim(work) as v, lent(v) as lender, lender.connect() as sock:
+        extents = lender.lazy()
+        assert sum(pages for _, pages in extents) > 256, extents
+        with open("/proc/%d/mem" % v.pid, "rb", 0) as memory:
+            for start, pages in extents:
+                # More than there is: the answer ends where the images begin.
+                sock.sendall(lender.get(start, pages + 1000000))
+                assert FRAME.unpack(receive(sock, FRAME.size)) == (ADD_F, PRESENT, 0, pages,
+                                                                   start, v.pid)
+                memory.seek(start)
+                assert receive(sock, pages * PAGE) == memory.read(pages * PAGE), hex(start)
+        assert lender.dump.poll() is None and process.stat(v.pid)[0] == "t"
+        sock.sendall(FRAME.pack(CLOSE, 0, 0, 0, 0, 0))
+        assert receive(sock, 4) == bytes(4)
+        assert process.stat(v.pid)[0] in "ZX"
+        assert lender.end()[0] == 0 and v.whole()
+        v.expect_gone()
+
+
+@test
+def a_lender_that_is_told_to_end(work):
+    with Victim(work) as v:
+        for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL):
+            for peer in (False, True):
+                with lent(v) as lender, contextlib.ExitStack() as stack:
+                    if peer:
+                        sock = stack.enter_context(lender.connect())
+                        sock.sendall(lender.get(lender.lazy()[0][0], 1))
+                        receive(sock, FRAME.size + PAGE)
+                    lender.dump.send_signal(sig)
+                    if sig != signal.SIGKILL:
+                        lender.expect_given_back("given up on signal", "asked to stop")
+                        continue
+                    assert lender.end()[0] == -sig
+                v.expect_work()
+
+
+@test
+def a_peer_that_leaves(work):
+    """After any byte of what it says: it has not said that it has everything."""
+    with Victim(work) as v:
+        for number in range(12 * ROUNDS):
+            with lent(v) as lender:
+                said = b"".join(lender.get(start, 1) for start, _ in lender.lazy()[:3])
+                said += FRAME.pack(CLOSE, 0, 0, 0, 0, 0)
+                with lender.connect() as sock:
+                    sock.sendall(said[:random.randrange(len(said)) if number else 0])
+                    if number % 2:
+                        # With a reset, where pages were not read.
+                        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                        struct.pack("ii", 1, 0))
+                lender.expect_given_back("reset by peer")
+
+
+@test
+def a_peer_that_asks_for_what_it_may_not_have(work):
+    with Victim(work) as v:
+        for number in range(9):
+            with lent(v) as lender, lender.connect() as sock:
+                start, pages = lender.lazy()[-1]
+                pid = v.pid
+                sock.sendall(FRAME.pack(*[
+                    (GET, 0, 0, 1, start + pages * PAGE, pid),
+                    (GET, 0, 0, 1, start + 1, pid),
+                    (GET, 0, 0, 1, 0, pid),
+                    (GET, 0, 0, 1, (1 << 64) - PAGE, pid),
+                    (GET, 0, 0, 0, start, pid),
+                    (GET, 0, 0, 1, start, 1),
+                    (GET, 0, 0, 1, start, pid << 8 | 1),
+                    (ADD_F, PRESENT, 0, 1, start, pid),
+                    (99, 0, 0, 1, start, pid)][number]))
+                assert not sock.recv(1), "it was given something"
+                lender.expect_given_back("Protocol error")
+
+
+@test
+def a_victim_that_is_killed_while_it_is_lent(work):
+    with Victim(work) as v, lent(v) as lender, lender.connect() as sock:
+        start = lender.lazy()[0][0]
+        process.signal_if_there(v.pid, signal.SIGKILL)
+        assert process.until(lambda: process.stat(v.pid)[0] in "ZX", 10)
+        sock.sendall(lender.get(start, 1))
+        assert not sock.recv(1), "memory that is gone was given"
+        code, said = lender.end()
+        assert code == 1 and "cannot read its memory" in said, (code, said)
+        v.expect_gone()
+
+
+class Cut:
+    """Stands between a lender and who asks it, and is torn after so many bytes of answers."""
+
+    def __init__(self, port, after):
+        self.left = after
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.server = socket.create_connection(("127.0.0.1", port), 60)
+        self.thread = threading.Thread(target=self.work, daemon=True)
+        self.thread.start()
+
+    def work(self):
+        client = self.listener.accept()[0]
+        self.listener.close()
+        threading.Thread(target=self.pass_on, args=(client, self.server), daemon=True).start()
+        self.pass_on(self.server, client)
+
+    def pass_on(self, source, target):
+        with contextlib.suppress(OSError):
+            while True:
+                data = source.recv(65536)
+                if source is self.server:
+                    data = data[:self.left]
+                    self.left -= len(data)
+                if not data:
+                    break
+                target.sendall(data)
+        for sock in (source, target):
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+
+def serve(v, port):
+    """There: a lazy-pages server; it may have failed before it listens."""
+    ready, theirs = os.pipe()
+    server = subprocess.Popen([CRIU_LITE, "lazy-pages", "-D", v.images, "--page-server", "--port",
+                               str(port), "--status-fd", str(theirs)], pass_fds=[theirs],
+                              stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    os.close(theirs)
+    with os.fdopen(ready, "rb") as file:
+        file.read(1)
+    return server
+
+
+def take_half(v, port):
+    """There: whatever came of the restore, the tree ends, and has seen no wrong page."""
+    server = serve(v, port)
+    v.run("restore", "-d", "--lazy-pages")
+    said = server.communicate(timeout=60)[1]
+    assert server.returncode == 1 and "Error" in said, (server.returncode, said)
+    left = process.until(lambda: reap() or not process.descendants(os.getpid()), 20)
+    assert left, "left: %s" % process.descendants(os.getpid())
+
+
+def take_all(v, port):
+    server = serve(v, port)
+    v.restore("--lazy-pages")
+    said = server.communicate(timeout=60)[1]
+    assert server.returncode == 0, said
+    v.expect_work()
+
+
+def there(function, *args):
+    try:
+        elsewhere.call(lambda: function(*args))
+    except criu.Failure as failure:
+        raise AssertionError(str(failure), failure.details[-3:]) from failure
+
+
+@test
+def a_connection_that_is_cut(work):
+    """The restored tree is killed, and the lent one goes on; at last there is no cut."""
+    with Victim(work) as v:
+        with lent(v) as lender:
+            size = sum(pages for _, pages in lender.lazy()) * PAGE
+            lender.dump.terminate()
+            lender.expect_given_back("signal")
+        for moment in range(12 * ROUNDS):
+            with lent(v) as lender:
+                after = random.randrange(200 if moment % 3 == 0 else size)
+                there(take_half, v, Cut(lender.port, after).port)
+                lender.expect_given_back("reset by peer")
+        with lent(v) as lender:
+            there(take_all, v, Cut(lender.port, 1 << 40).port)
+            code, said = lender.end()
+            assert code == 0, said
+            v.expect_gone()
+
+
+def take_until_killed(v, lender):
+    """There: the lender is killed meanwhile, from here."""
+    server = serve(v, lender.port)
+    v.run("restore", "-d", "--lazy-pages")
+    server.communicate(timeout=60)
+    assert server.returncode in (0, 1), server.returncode
+    if server.returncode:
+        assert process.until(lambda: reap() or not process.descendants(os.getpid()), 20)
+
+
+@test
+def a_lender_that_is_killed(work):
+    """At any moment of a restore: the tree there is killed, or it has all, and the one here
+    goes on, or it has ended because all was taken."""
+    for _ in range(8 * ROUNDS):
+        with Victim(work) as v, lent(v) as lender:
+            timer = threading.Timer(random.uniform(0.01, 0.3), lender.dump.kill)
+            timer.start()
+            there(take_until_killed, v, lender)
+            timer.join()
+            code = lender.end()[0]
+            assert code in (0, -signal.SIGKILL), code
+            if code:
+                v.expect_work()
+            else:
+                v.expect_gone()
+
+
+def take_and_fail(v, port):
+    """There: the tree is handed over and then not started, since its pidfile is there already."""
+    taken = os.path.join(v.images, "taken")
+    with open(taken, "wb"):
+        pass
+    server = serve(v, port)
+    r = v.run("restore", "-d", "--lazy-pages", "--pidfile", "taken")
+    assert r.returncode == 1 and "taken" in r.stderr, r.stderr
+    said = server.communicate(timeout=60)[1]
+    assert server.returncode == 1 and "ended before its tasks ran" in said, said
+    assert process.until(lambda: reap() or not process.descendants(os.getpid()), 20)
+
+
+@test
+def a_restore_that_fails_after_it_has_handed_over(work):
+    """Its tasks are gone, and nothing is left to deliver: still it has not taken over the tree."""
+    with Victim(work) as v, lent(v) as lender:
+        there(take_and_fail, v, lender.port)
+        lender.expect_given_back("reset by peer")
