@@ -167,6 +167,31 @@ static void test_adjacent_extents_merge(void **state)
 	assert_int_equal(p.pages, 4);
 }
 
+/* Pages whose bytes are not here: only where somebody brings them. */
+static void test_pages_left_elsewhere(void **state)
+{
+	static const struct {
+		enum plan_pages pages;
+		int ret;
+	} cases[] = {
+		{ PLAN_PAGES_LAZY, 0 }, { PLAN_PAGES_READ, -EINVAL }, { PLAN_PAGES_NONE, -EINVAL },
+		{ PLAN_PAGES_KERNEL, -EINVAL }, { PLAN_PAGES_THERE, -EINVAL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct plan_area areas[] = {
+			{ 0, PAGE_SIZE, PLAN_PAGES_LAZY }, { PAGE_SIZE, 1UL << 20, cases[i].pages },
+		};
+		struct plan_reads p;
+		uint64_t bad = 0;
+
+		plan_reads_init(&p, areas, ARRAY_SIZE(areas), NULL, 0);
+		assert_int_equal(plan_reads_add(&p, 0, 2 * PAGE_SIZE, -1, 0, &bad), cases[i].ret);
+		assert_int_equal(p.n_reads, 0);
+		assert_int_equal(bad, cases[i].ret ? PAGE_SIZE : 0);
+	}
+}
+
 static void test_long_reads_are_cut(void **state)
 {
 	struct plan_area area = { 0, 1UL << 40, PLAN_PAGES_READ };
@@ -434,6 +459,7 @@ int main(void)
 		cmocka_unit_test(test_reads),
 		cmocka_unit_test(test_pages_without_area),
 		cmocka_unit_test(test_adjacent_extents_merge),
+		cmocka_unit_test(test_pages_left_elsewhere),
 		cmocka_unit_test(test_long_reads_are_cut),
 		cmocka_unit_test(test_area_place),
 		cmocka_unit_test(test_area_place_low_and_overflow),

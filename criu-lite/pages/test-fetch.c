@@ -21,10 +21,13 @@
 
 #include <cmocka.h>
 
+#include "image/dir.h"
 #include "pages/answer.h"
 #include "pages/fetch.h"
 #include "pages/frame.h"
 #include "pages/pagemap.h"
+#include "pages/sink.h"
+#include "pages/source.h"
 #include "util/io.h"
 #include "util/macro.h"
 
@@ -439,11 +442,91 @@ static void test_stop(void **state)
 	close(mem);
 }
 
+/* What a dump --lazy-pages leaves: page 16 to 31 with it, 32 to 47 in its images, then a hole. */
+static struct image_dir *make_images(char *path)
+{
+	struct image_dir *dir;
+	struct page_sink *sink;
+	char page[PAGE_SIZE];
+
+	assert_non_null(mkdtemp(path));
+	assert_int_equal(image_dir_open(path, &dir), 0);
+	assert_int_equal(page_sink_open(dir, NULL, IMAGE_PAGEMAP, PID, 1, &sink), 0);
+	assert_int_equal(page_sink_extent(sink, AT(16), 16, PAGE_LAZY), 0);
+	assert_int_equal(page_sink_extent(sink, AT(32), 16, PAGE_PRESENT), 0);
+	for (uint64_t i = 32; i < 48; i++) {
+		fill_page(page, i);
+		assert_int_equal(page_sink_data(sink, page, sizeof(page)), 0);
+	}
+	assert_int_equal(page_sink_extent(sink, AT(64), N_PAGES - 64, PAGE_LAZY), 0);
+	assert_int_equal(page_sink_close(sink), 0);
+	return dir;
+}
+
+static void remove_images(struct image_dir *dir)
+{
+	image_remove(dir, IMAGE_PAGEMAP, PID);
+	image_remove(dir, IMAGE_PAGES, 1);
+	assert_int_equal(rmdir(dir->path), 0);
+	image_dir_free(dir);
+}
+
+/* Looks up all of [0, AT(N_PAGES)): what is there, and that it is the right thing. */
+static void look_up_all(struct page_source *src, struct page_fetch *f)
+{
+	uint64_t at = 0, near;
+
+	while (at < AT(N_PAGES)) {
+		struct source_run found, run;
+		int err;
+
+		assert_int_equal(source_find(src, at, AT(N_PAGES) - at, &found), 0);
+		assert_int_equal(source_will_need(src, at, AT(N_PAGES) - at, &near), 0);
+		err = source_lookup(src, at, AT(N_PAGES) - at, &run);
+		if (err == -EAGAIN) {
+			wait_input(f);
+			assert_int_equal(page_fetch_receive(f), 0);
+			continue;
+		}
+		assert_int_equal(err, 0);
+		assert_int_equal(run.kind, found.kind);
+		assert_true(run.len <= found.len);
+		if (run.kind == SOURCE_DATA)
+			check_pages(run.data, run.len, at);
+		else
+			assert_true(at < AT(16) || (at >= AT(48) && at < AT(64)));
+		at += run.len;
+	}
+}
+
+/* Pages from both places; from the images alone, none of what they leave out. */
+static void test_source(void **state)
+{
+	char path[] = "/tmp/fetch-test-XXXXXX";
+	struct image_dir *dir = make_images(path);
+	int pair[2], mem = make_memory();
+	pid_t pid = start_answering(pair, mem, 0);
+	struct page_source *src;
+	struct page_fetch *f;
+
+	assert_int_equal(page_fetch_new(pair[0], &f), 0);
+	assert_int_equal(source_file_open(dir, IMAGE_PAGEMAP, PID, &src), -ENOTSUP);
+	assert_int_equal(source_remote_open(dir, PID + 1, f, &src), -ENOENT);
+	assert_int_equal(source_remote_open(dir, PID, f, &src), 0);
+	look_up_all(src, f);
+	source_free(src);
+	assert_int_equal(page_fetch_close(f), 0);
+	wait_end(pid);
+	close(mem);
+	remove_images(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_session),
 		cmocka_unit_test(test_stale),
+		cmocka_unit_test(test_source),
 		cmocka_unit_test(test_answer_cut),
 		cmocka_unit_test(test_answer_lies),
 		cmocka_unit_test(test_answer_odd),

@@ -22,11 +22,11 @@ PRESENT, LAZY = 4, 2
 class Lender:
     """A dump --lazy-pages that listens."""
 
-    def __init__(self, v):
+    def __init__(self, v, *options):
         empty(v.images)
         self.victim = v
         self.dump = subprocess.Popen([CRIU_LITE, "dump", "-t", str(v.pid), "-D", v.images,
-                                      "--lazy-pages"], stdin=subprocess.DEVNULL,
+                                      "--lazy-pages", *options], stdin=subprocess.DEVNULL,
                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         line = self.dump.stdout.readline()
         assert line, self.dump.communicate()[1]
@@ -62,8 +62,8 @@ class Lender:
 
 
 @contextlib.contextmanager
-def lent(v):
-    lender = Lender(v)
+def lent(v, *options):
+    lender = Lender(v, *options)
     try:
         yield lender
     finally:
@@ -101,6 +101,38 @@ def a_lender_that_gives_everything(work):
         assert process.stat(v.pid)[0] in "ZX"
         assert lender.end()[0] == 0 and v.whole()
         v.expect_gone()
+
+
+@test
+def a_lender_that_leaves_its_tree_running(work):
+    with Victim(work) as v:
+        with lent(v, "--leave-running") as lender, lender.connect() as sock:
+            sock.sendall(FRAME.pack(CLOSE, 0, 0, 0, 0, 0))
+            assert receive(sock, 4) == bytes(4)
+            assert lender.end()[0] == 0 and v.whole()
+        v.expect_work()
+
+
+@test
+def a_port_that_is_taken(work):
+    """Nobody stands still for that."""
+    with Victim(work) as v, socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        v.expect_failed_dump(v.run("dump", "--lazy-pages", "--port", port), "cannot listen")
+
+
+@test
+def images_of_memory_that_was_lent(work):
+    """Without who has their memory they are refused: at once, or by the lazy-pages server."""
+    with Victim(work) as v:
+        with lent(v) as lender:
+            v.said = os.path.getsize(v.out)
+            lender.dump.kill()
+        v.expect_work()
+        v.end()
+        v.digests = criu.digests(v.images)
+        for lazy in ((), ("--lazy-pages",)):
+            v.expect_failed_restore(v.run("restore", "-d", *lazy), "were left with the dump")
 
 
 @test
