@@ -9,17 +9,20 @@
 #include <linux/mm.h>
 #include "internal.h"
 
-/* Would one page find its place taken? Saves copying it. The answer may age. */
-static bool place_taken(struct uffd_fill *fill, pmd_t *pmd)
+/*
+ * Would one page find its place taken? Saves copying it; the answer may age. Where
+ * there is no table yet, there is one afterwards.
+ */
+static int place_free(struct uffd_fill *fill, pmd_t *pmd)
 {
 	pte_t *pte = pte_offset_map(pmd, fill->dst);
 	bool taken;
 
 	if (!pte)
-		return false;
+		return uffd_pte_table(fill->target->mm, pmd);
 	taken = !pte_none_mostly(ptep_get(pte));
 	pte_unmap(pte);
-	return taken;
+	return taken ? -EEXIST : 0;
 }
 
 /* The largest folio that suits the place, without data. */
@@ -30,11 +33,9 @@ static int get_folio(struct uffd_fill *fill, pmd_t *pmd)
 	fill->folio = uffd_huge_alloc(fill, pmd);
 	if (fill->folio)
 		return 0;
-	err = uffd_pte_table(fill->target->mm, pmd);
+	err = place_free(fill, pmd);
 	if (err)
 		return err;
-	if (place_taken(fill, pmd))
-		return -EEXIST;
 	fill->folio = uffd_folio_alloc(fill, 0);
 	return fill->folio ? 0 : -ENOMEM;
 }

@@ -111,6 +111,7 @@ static int fill_judge(struct uffd_fill *fill)
 	if (!fill->step_fn)
 		return -EINVAL;
 
+	fill->orders = fill->len > PAGE_SIZE ? uffd_huge_orders(fill->vma) : 0;
 	fill_check_folio(fill, kind);
 	return 0;
 }

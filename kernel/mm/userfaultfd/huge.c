@@ -23,20 +23,27 @@
 #include "../internal.h"
 #include "internal.h"
 
-/* Orders that the mapping wants and that the range has room for. */
+/* Orders that the mapping wants. Asked once for all that is filled under a lock. */
+unsigned long uffd_huge_orders(struct vm_area_struct *vma)
+{
+	if (!vma_is_anonymous(vma))
+		return 0;
+	return thp_vma_allowable_orders(vma, vma->vm_flags, TVA_IN_PF | TVA_ENFORCE_SYSFS,
+					THP_ORDERS_ALL_ANON);
+}
+
+/* Of those, the ones that the range has room for. */
 static unsigned long orders_wanted(struct uffd_fill *fill)
 {
-	struct vm_area_struct *vma = fill->vma;
 	unsigned long pages = fill->len >> PAGE_SHIFT;
 	unsigned long place = fill->dst >> PAGE_SHIFT;
 	unsigned int most = ilog2(pages);
 
+	if (!fill->orders || fill->small)
+		return 0;
 	if (place)
 		most = min_t(unsigned int, most, __ffs(place));
-	if (!most || fill->small || !vma_is_anonymous(vma))
-		return 0;
-	return thp_vma_allowable_orders(vma, vma->vm_flags, TVA_IN_PF | TVA_ENFORCE_SYSFS,
-					THP_ORDERS_ALL_ANON & (BIT(most + 1) - 1));
+	return fill->orders & (BIT(most + 1) - 1);
 }
 
 /* Of those, the ones under which the table is empty. */

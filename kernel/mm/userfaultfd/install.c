@@ -122,13 +122,11 @@ int uffd_folio_install(struct uffd_fill *fill, pmd_t *pmd)
 		if (err)
 			return err;
 	} else {
-		err = uffd_pte_table(fill->target->mm, pmd);
-		if (err)
-			return err;
 		err = mfill_atomic_install_pte(pmd, fill->vma, fill->dst,
 					       folio_page(folio, 0), true, fill->flags);
+		/* The table has gone, or a huge page has come. */
 		if (err == -EAGAIN)
-			return FILL_AGAIN;
+			return uffd_pte_table(fill->target->mm, pmd) ?: FILL_AGAIN;
 		if (err)
 			return err;
 	}

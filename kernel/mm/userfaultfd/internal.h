@@ -47,6 +47,7 @@ struct uffd_fill {
 	struct vm_area_struct *vma;
 	int (*step_fn)(struct uffd_fill *fill);
 	unsigned long step;	/* bytes of the last step */
+	unsigned long orders;	/* of large folios that the mapping wants; a bit each */
 
 	/*
 	 * A folio for dst that has not been put in yet; it survives unlocking. Once
@@ -89,10 +90,16 @@ bool uffd_pte_range_none(pte_t *pte, unsigned int nr);
 
 /* huge.c: folios larger than a page, of anonymous mappings */
 #ifdef CONFIG_TRANSPARENT_HUGEPAGE
+unsigned long uffd_huge_orders(struct vm_area_struct *vma);
 struct folio *uffd_huge_alloc(struct uffd_fill *fill, pmd_t *pmd);
 int uffd_huge_install(struct uffd_fill *fill, pmd_t *pmd);
 int uffd_huge_zeropage(struct uffd_fill *fill, pmd_t *pmd);
 #else
+static inline unsigned long uffd_huge_orders(struct vm_area_struct *vma)
+{
+	return 0;
+}
+
 static inline struct folio *uffd_huge_alloc(struct uffd_fill *fill, pmd_t *pmd)
 {
 	return NULL;
