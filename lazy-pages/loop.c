@@ -16,11 +16,11 @@
 #include <errno.h>
 #include <sys/epoll.h>
 
-#include "lazy-pages/clock.h"
 #include "lazy-pages/event.h"
 #include "lazy-pages/progress.h"
 #include "lazy-pages/serve.h"
 #include "lazy-pages/server.h"
+#include "util/clock.h"
 #include "util/log.h"
 #include "util/macro.h"
 

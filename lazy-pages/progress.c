@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "lazy-pages/clock.h"
 #include "lazy-pages/server.h"
+#include "util/clock.h"
 #include "util/log.h"
 #include "util/macro.h"
 

@@ -9,9 +9,9 @@
  */
 #include "lazy-pages/replay.h"
 
-#include "lazy-pages/clock.h"
 #include "lazy-pages/serve.h"
 #include "lazy-pages/server.h"
+#include "util/clock.h"
 #include "util/log.h"
 #include "util/macro.h"
 
@@ -23,7 +23,10 @@
 /* Some thousand pages. That many faults would take ten times as long. */
 #define AHEAD_NS 10000000ULL
 
-/* What of @piece from *@at on comes in one fill: how far it came. *@at: where it goes on. */
+/*
+ * Fills the next that is to come of [*@at, @end), addresses of the page map: *@at is moved
+ * to where that begins, and *@done bytes came from there. 0: nothing came, or it has to wait.
+ */
 static int fill_task(struct server *server, struct lazy_space *sp, uint64_t *at, uint64_t end,
 		     uint64_t *done)
 {
@@ -57,26 +60,6 @@ static int fill_shared(struct server *server, struct lazy_segment *ls, uint64_t 
 	return serve_segment_pages(server, ls, from, MIN(r->end, end) - from, done);
 }
 
-static struct lazy_space *find_task(struct server *server, uint64_t pid)
-{
-	struct lazy_space *sp;
-
-	TAILQ_FOREACH(sp, &server->spaces, link)
-		if (!sp->serial && (uint64_t)sp->pid == pid && !sp->gone)
-			return sp;
-	return NULL;
-}
-
-static struct lazy_segment *find_segment(struct server *server, uint64_t shmid)
-{
-	struct lazy_segment *ls;
-
-	TAILQ_FOREACH(ls, &server->segments, link)
-		if (ls->segment.shmid == shmid)
-			return ls;
-	return NULL;
-}
-
 /*
  * Up to @budget bytes of the piece; *@filled: how many came. True in *@over: none of it is
  * left to bring. Otherwise the piece is cut to what is.
@@ -84,14 +67,14 @@ static struct lazy_segment *find_segment(struct server *server, uint64_t shmid)
 static int fill_piece(struct server *server, struct working_piece *piece, uint64_t budget,
 		      uint64_t *filled, bool *over)
 {
-	struct lazy_space *sp = piece->shared ? NULL : find_task(server, piece->id);
-	struct lazy_segment *ls = piece->shared ? find_segment(server, piece->id) : NULL;
+	struct lazy_space *sp = piece->shared ? NULL : server_find_task(server, piece->id);
+	struct lazy_segment *ls = piece->shared ? server_find_segment(server, piece->id) : NULL;
 	uint64_t at = piece->addr, end = at + (uint64_t)piece->n_pages * PAGE_SIZE, done = 0;
 	uint64_t limit = MIN(end, at + budget);
 	int err = 0;
 
 	*filled = 0;
-	*over = !sp && !ls;
+	*over = sp ? sp->gone : !ls;
 	if (*over || (sp && sp->deferred))
 		return 0;
 	do {

@@ -17,11 +17,11 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "lazy-pages/clock.h"
 #include "lazy-pages/replay.h"
 #include "lazy-pages/server.h"
 #include "pages/source.h"
 #include "util/array.h"
+#include "util/clock.h"
 #include "util/log.h"
 #include "util/macro.h"
 
@@ -142,23 +142,41 @@ static struct lazy_segment *window_segment(const struct range *r)
 	return container_of(r->segment, struct lazy_segment, segment);
 }
 
-int serve_task_pages(struct server *server, struct lazy_space *sp, const struct range *r,
-		     uint64_t addr, uint64_t len, uint64_t *done)
-{
+/* What became of a fill of a task's memory. */
+struct filled {
 	enum fill_outcome outcome;
+	uint64_t done;			/* bytes that are settled now */
+	bool data;			/* with content, not zeros */
+};
+
+/* Fills [@addr, @addr + @len), or a first part of it. -EAGAIN: its content is not here yet. */
+static int fill_private(struct server *server, struct lazy_space *sp, const struct range *r,
+			uint64_t addr, uint64_t len, struct filled *filled)
+{
 	const void *data;
 	int err = find_private(sp, r, addr, &len, &data);
 
-	*done = 0;
-	if (err == -EAGAIN)
-		return 0;
 	if (!err)
-		err = fill_range(server->fill, sp->watch.fd, addr, data, len, &outcome, done);
-	if (!err)
-		err = apply(server, sp, addr, *done, outcome);
-	if (!err && outcome == FILL_FILLED && data)
-		server->stats.background_pages += *done >> PAGE_SHIFT;
-	return err;
+		err = fill_range(server->fill, sp->watch.fd, addr, data, len, &filled->outcome,
+				 &filled->done);
+	if (err)
+		return err;
+	filled->data = data;
+	return apply(server, sp, addr, filled->done, filled->outcome);
+}
+
+int serve_task_pages(struct server *server, struct lazy_space *sp, const struct range *r,
+		     uint64_t addr, uint64_t len, uint64_t *done)
+{
+	struct filled filled = {};
+	int err = fill_private(server, sp, r, addr, len, &filled);
+
+	*done = filled.done;
+	if (err)
+		return err == -EAGAIN ? 0 : err;
+	if (filled.outcome == FILL_FILLED && filled.data)
+		server->stats.background_pages += filled.done >> PAGE_SHIFT;
+	return 0;
 }
 
 /* A page with content was touched that had not come by itself. */
@@ -224,27 +242,21 @@ static int zero_around(struct server *server, struct lazy_space *sp, uint64_t ad
 static int answer_private(struct server *server, struct lazy_space *sp, const struct range *r,
 			  uint64_t addr)
 {
-	uint64_t source = r ? r->source + (addr - r->start) : 0, len = PAGE_SIZE, done;
-	enum fill_outcome outcome;
-	const void *data;
-	int err = find_private(sp, r, addr, &len, &data);
+	uint64_t source = r ? r->source + (addr - r->start) : 0;
+	struct filled filled = {};
+	int err = fill_private(server, sp, r, addr, PAGE_SIZE, &filled);
 
 	if (err)
 		return err;
-	err = fill_range(server->fill, sp->watch.fd, addr, data, len, &outcome, &done);
-	if (!err)
-		err = apply(server, sp, addr, done, outcome);
-	if (err)
-		return err;
-	if (outcome == FILL_FILLED && data) {
+	if (filled.outcome == FILL_FILLED && filled.data) {
 		sp->cursor = addr + PAGE_SIZE;
 		return note_touched(server, false, sp->pid, source);
 	}
-	if (outcome == FILL_FILLED && !data) {
+	if (filled.outcome == FILL_FILLED) {
 		server->stats.zero_pages++;
 		return zero_around(server, sp, addr);
 	}
-	if (outcome == FILL_PRESENT || outcome == FILL_ABSENT)
+	if (filled.outcome == FILL_PRESENT || filled.outcome == FILL_ABSENT)
 		return fill_wake(server->fill, sp->watch.fd, addr, PAGE_SIZE);
 	return 0;
 }

@@ -93,6 +93,16 @@ struct lazy_space *server_add_space(struct server *server, int uffd, int pid,
 	return sp;
 }
 
+struct lazy_space *server_find_task(struct server *server, uint64_t pid)
+{
+	struct lazy_space *sp;
+
+	TAILQ_FOREACH(sp, &server->spaces, link)
+		if ((uint64_t)sp->pid == pid && !sp->serial)
+			return sp;
+	return NULL;
+}
+
 static void grow_up(struct lazy_space *child)
 {
 	if (child->parent)
@@ -169,14 +179,23 @@ static int find_pending(struct server *server, struct lazy_segment *ls)
 	return 0;
 }
 
-struct lazy_segment *server_segment(struct server *server, uint64_t shmid)
+struct lazy_segment *server_find_segment(struct server *server, uint64_t shmid)
 {
 	struct lazy_segment *ls;
-	int err;
 
 	TAILQ_FOREACH(ls, &server->segments, link)
 		if (ls->segment.shmid == shmid)
 			return ls;
+	return NULL;
+}
+
+struct lazy_segment *server_segment(struct server *server, uint64_t shmid)
+{
+	struct lazy_segment *ls = server_find_segment(server, shmid);
+	int err;
+
+	if (ls)
+		return ls;
 	ls = calloc(1, sizeof(*ls));
 	if (!ls) {
 		log_errno(-ENOMEM, "segment %" PRIu64, shmid);

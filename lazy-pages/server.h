@@ -140,6 +140,10 @@ struct server {
  */
 struct lazy_space *server_add_space(struct server *server, int uffd, int pid,
 				    unsigned int serial, struct task_source *source);
+/* The space of the task itself, not of its children; NULL: it was not handed over, or dropped. */
+struct lazy_space *server_find_task(struct server *server, uint64_t pid);
+/* NULL: it was not mentioned, or dropped. */
+struct lazy_segment *server_find_segment(struct server *server, uint64_t shmid);
 /* The segment, made when this is its first mention; NULL: failed, logged. */
 struct lazy_segment *server_segment(struct server *server, uint64_t shmid);
 /* Gives a segment its file, from which it maps it. Takes @fd. 0 or -errno, logged. */

@@ -47,16 +47,6 @@ static int on_hello(struct server *server, struct handoff_record *rec)
 	return handoff_send_status(server->session.fd, 0);
 }
 
-static struct lazy_space *find_task(struct server *server, int pid)
-{
-	struct lazy_space *sp;
-
-	TAILQ_FOREACH(sp, &server->spaces, link)
-		if (sp->pid == pid && !sp->serial)
-			return sp;
-	return NULL;
-}
-
 /* What the image has of [start, end) is PENDING; the rest of it holds nothing. */
 static int arm_private(struct server *server, struct lazy_space *sp,
 		       const struct handoff_range *range)
@@ -121,7 +111,7 @@ static int on_task(struct server *server, struct handoff_record *rec)
 	struct lazy_space *sp;
 	int *pidfd, err;
 
-	if (find_task(server, rec->pid))
+	if (server_find_task(server, rec->pid))
 		return protocol_error(rec, "came twice");
 	pidfd = array_push(&server->pidfds, &server->n_pidfds, &server->cap_pidfds);
 	source = calloc(1, sizeof(*source));
@@ -147,7 +137,7 @@ static int on_task(struct server *server, struct handoff_record *rec)
 
 static int on_ranges(struct server *server, struct handoff_record *rec)
 {
-	struct lazy_space *sp = find_task(server, rec->pid);
+	struct lazy_space *sp = server_find_task(server, rec->pid);
 
 	if (!sp || rec->n_ranges > sp->ranges_due)
 		return protocol_error(rec, "nobody waits for these ranges");

@@ -8,8 +8,8 @@
 #include <json-c/json.h>
 #include <unistd.h>
 
-#include "lazy-pages/clock.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/log.h"
 #include "util/macro.h"
 

@@ -14,10 +14,10 @@
 
 #include <cmocka.h>
 
-#include "lazy-pages/clock.h"
 #include "lazy-pages/progress.h"
 #include "lazy-pages/stats.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/macro.h"
 
 static uint64_t number(struct json_object *o, const char *name)

@@ -6,7 +6,6 @@
 #include "engine/stats.h"
 
 #include <errno.h>
-#include <time.h>
 
 #include "core/dump.h"
 #include "core/options.h"
@@ -14,6 +13,7 @@
 #include "image/dir.h"
 #include "image/writer.h"
 #include "inject/abi/restorer.h"
+#include "util/clock.h"
 #include "util/log.h"
 
 void stats_begin(struct stats_clock *clock)
@@ -24,10 +24,7 @@ void stats_begin(struct stats_clock *clock)
 
 void stats_mark(struct stats_clock *clock, enum stats_mark mark)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	clock->us[mark] = now.tv_sec * 1000000ULL + now.tv_nsec / 1000;
+	clock->us[mark] = clock_ns() / 1000;
 }
 
 static uint32_t between(const struct stats_clock *clock, enum stats_mark from,

@@ -83,7 +83,11 @@ static int ask_thread(struct parasite *p, struct tracee *t, struct thread_facts 
 	return 0;
 }
 
-/* From here on, until it is told otherwise, the parasite outlives the thread's way back. */
+/*
+ * From here on, until it is told otherwise, the parasite outlives the thread's way back. Not
+ * with the update of the pad in remote_begin(): a thread whose signals are not blocked yet may
+ * come back without a word (pad_break).
+ */
 static int hold_area(struct parasite *p, bool hold)
 {
 	arch_pad_set_done(p->pad.image, hold ? p->scratch + offsetof(struct scratch, done) : 0);

@@ -23,6 +23,7 @@
 
 #include "inject/tracee.h"
 #include "sys/proc_stat.h"
+#include "util/clock.h"
 #include "util/log.h"
 
 enum {
@@ -31,7 +32,7 @@ enum {
 	COLLECT_TRIES = 500,
 };
 
-static const int64_t wait_limit_ns = 10LL * 1000 * 1000 * 1000;
+static const uint64_t wait_limit_ns = 10ULL * 1000 * 1000 * 1000;
 
 /* A request failed: the thread was killed, or it is an error to be told. */
 static int request_failed(struct tracee *t, int err, const char *action)
@@ -195,14 +196,6 @@ static int look_for_ended_leader(struct tracee *t)
 	return -ESRCH;
 }
 
-static int64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
-}
-
 /*
  * Waits until @t has stopped or ended: 0 and *@info; -ESRCH, -ETIMEDOUT. Its
  * stops send us SIGCHLD, which is waited for because that can be limited in
@@ -212,7 +205,7 @@ static int64_t now_ns(void)
 static int await(struct tracee *t, siginfo_t *info)
 {
 	const struct timespec a_while = { .tv_nsec = LOOK_NS };
-	int64_t deadline = now_ns() + wait_limit_ns;
+	uint64_t deadline = clock_ns() + wait_limit_ns;
 	sigset_t sigchld, old;
 	int r;
 
@@ -220,7 +213,7 @@ static int await(struct tracee *t, siginfo_t *info)
 	sigaddset(&sigchld, SIGCHLD);
 	if (sigprocmask(SIG_BLOCK, &sigchld, &old) < 0)
 		return log_errno(-errno, "cannot block SIGCHLD");
-	while ((r = look(t, info)) == 0 && now_ns() < deadline) {
+	while ((r = look(t, info)) == 0 && clock_ns() < deadline) {
 		if (sigtimedwait(&sigchld, NULL, &a_while) > 0)
 			continue;
 		r = look_for_ended_leader(t);

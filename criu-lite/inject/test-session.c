@@ -180,6 +180,14 @@ static char state_of(pid_t pid)
 	return stat.state;
 }
 
+/* Whoever is let go takes the stop up again as soon as it gets to run. */
+static void await_job_stopped(pid_t pid)
+{
+	for (int i = 0; i < 10000 && state_of(pid) != 'T'; i++)
+		usleep(1000);
+	assert_int_equal(state_of(pid), 'T');
+}
+
 /* A task that job control has stopped stays so, and its parent hears nothing of us. */
 static void test_job_stopped(void **state)
 {
@@ -191,8 +199,7 @@ static void test_job_stopped(void **state)
 	assert_int_equal(waitid(P_PID, v.pid, &info, WSTOPPED), 0);
 	for (int i = 0; i < 20; i++) {
 		round_trip(&v);
-		usleep(1000);
-		assert_int_equal(state_of(v.pid), 'T');
+		await_job_stopped(v.pid);
 	}
 	info.si_pid = 0;
 	assert_int_equal(waitid(P_PID, v.pid, &info, WSTOPPED | WNOHANG), 0);
@@ -216,9 +223,7 @@ static void test_stop_meanwhile(void **state)
 	ask_everything(&v, &f, p);
 	assert_int_equal(parasite_cure(p), 0);
 	thaw(&f);
-	for (int i = 0; i < 1000 && state_of(v.pid) != 'T'; i++)
-		usleep(1000);
-	assert_int_equal(state_of(v.pid), 'T');
+	await_job_stopped(v.pid);
 	kill(v.pid, SIGCONT);
 	victim_check(&v);
 	victim_end(&v);

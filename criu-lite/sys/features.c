@@ -27,13 +27,13 @@
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <sys/utsname.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "sys/abi_pagemap.h"
 #include "sys/syscall.h"
 #include "sys/uffd.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/io.h"
 #include "util/log.h"
 #include "util/macro.h"
@@ -345,17 +345,9 @@ static int read_last_cap(uint32_t *last_cap)
 	return 0;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
-}
-
 int features_probe(struct kernel_features *features)
 {
-	uint64_t start = now_ns();
+	uint64_t start = clock_ns();
 	_cleanup_close_ int uffd = -1;
 	size_t i;
 	int r;
@@ -371,7 +363,7 @@ int features_probe(struct kernel_features *features)
 
 		*flag = probe_table[i].run(features);
 	}
-	features->probe_us = (now_ns() - start) / 1000;
+	features->probe_us = (clock_ns() - start) / 1000;
 	return 0;
 }
 

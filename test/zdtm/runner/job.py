@@ -110,9 +110,7 @@ class Job:
                 raise Failure(f"{self.test.program} is not built")
             if "skip" in self.facts:
                 result.skipped = self.facts["skip"]
-            elif "terminal" in self.facts and "cuts" in self.mode.steps:
-                result.skipped = "its restore is started from a terminal"
-            elif "terminal" in self.facts and "lend" in self.mode.steps:
+            elif "terminal" in self.facts and {"cuts", "lend"} & set(self.mode.steps):
                 result.skipped = "its restore is started from a terminal"
             elif "busy" in self.facts and "cuts" in self.mode.steps:
                 result.skipped = "it changes all the time: half a tree would not be noticed"

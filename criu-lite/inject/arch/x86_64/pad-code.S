@@ -68,7 +68,7 @@
  * handler ran, and a handler makes an interrupted call fail instead of being
  * restarted. The probe mask leaves blocked what would not.
  *
- * The first call serves the parasite: see PAD_DONE_ADDR in arch.h.
+ * The first call serves the parasite: see arch_pad_set_done() in arch.h.
  *
  * A signal that comes between this probe and the last jump is taken as if it
  * had come just before the interrupted call was entered.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The clock that the server measures with. */
-#ifndef LAZY_PAGES_CLOCK_H
-#define LAZY_PAGES_CLOCK_H
+/* The clock that durations are measured with. */
+#ifndef CRIU_LITE_UTIL_CLOCK_H
+#define CRIU_LITE_UTIL_CLOCK_H
 
 #include <stdint.h>
 #include <time.h>
