@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "core/kind.h"
 #include "core/task.h"
@@ -136,6 +137,12 @@ const char *restore_file_path(const struct file *file);
 int restore_service_fd(struct restore *r, int fd);
 /* Gives an opened file its descriptor, moved to a service number. 0 or -errno. */
 int restore_file_set_fd(struct restore *r, struct file *file, int fd);
+
+/*
+ * Makes a process of our own beside the tree: by a pid that none of its tasks and
+ * threads will need. Returns as fork() does, or -errno, not logged.
+ */
+pid_t restore_fork_aside(const struct restore *r);
 
 /*
  * Memory in the restorer's area, zeroed, 16-aligned, at its final address.

@@ -94,10 +94,11 @@ static void run_server(const struct options *opts, int dir, int starter_fd)
 }
 
 /*
- * Twice a child, so that it is nobody's child here: restore waits for its own.
+ * Twice a child, so that it is nobody's child here: restore waits for its own. The
+ * first is gone before the tree is made; the second has a pid that the tree leaves.
  * The writing end of @life stays open in this process, and with it ends.
  */
-static int start_server(const struct options *opts, int dir)
+static int start_server(const struct restore *r, int dir)
 {
 	int status, life[2];
 	pid_t pid;
@@ -109,9 +110,9 @@ static int start_server(const struct options *opts, int dir)
 		return log_errno(-errno, "cannot start a lazy-pages server");
 	if (pid == 0) {
 		close(life[1]);
-		pid = fork();
+		pid = restore_fork_aside(r);
 		if (pid == 0)
-			run_server(opts, dir, life[0]);
+			run_server(r->opts, dir, life[0]);
 		_exit(pid < 0);
 	}
 	close(life[0]);
@@ -139,7 +140,7 @@ int lazy_connect(struct restore *r)
 	sock = handoff_connect(dir, 0);
 	if (sock == -ETIMEDOUT) {
 		log_info("no lazy-pages server listens: starting one");
-		ret = start_server(r->opts, dir);
+		ret = start_server(r, dir);
 		if (ret < 0)
 			return ret;
 		sock = handoff_connect(dir, SERVER_TIMEOUT_MS);

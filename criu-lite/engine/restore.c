@@ -276,7 +276,8 @@ static int drive(struct restore *r)
 /*
  * The root's death takes the tree along, and orphans come to us: we are their
  * subreaper. Tasks that are past the point where they die with their parent
- * are killed one by one.
+ * are killed one by one. With the names that were made for the tree their
+ * keeper ends, so that all of our children do.
  */
 static void destroy_tree(struct restore *r)
 {
@@ -286,6 +287,7 @@ static void destroy_tree(struct restore *r)
 	TAILQ_FOREACH(t, &r->tasks, link)
 		if (t->restore->pidfd >= 0)
 			sys_pidfd_send_signal(t->restore->pidfd, SIGKILL, NULL);
+	(void)restore_files_clear(r);
 	while (waitpid(-1, NULL, __WALL) > 0 || errno == EINTR)
 		;
 }
@@ -327,7 +329,6 @@ static int restore_tree(struct restore *r)
 	ret = drive(r);
 	if (ret < 0) {
 		destroy_tree(r);
-		(void)restore_files_clear(r);
 		return ret;
 	}
 	lazy_running(r);

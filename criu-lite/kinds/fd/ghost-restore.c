@@ -291,29 +291,28 @@ static int fill_node(struct restore *r, uint32_t id, const GhostFileEntry *head,
 	return fill(r, id, head, fd);
 }
 
-int ghost_make(struct restore *r, uint32_t id, const GhostFileEntry *head, int dir,
-	       const char *name)
+int ghost_make(uint32_t id, const GhostFileEntry *head, int dir, const char *name)
 {
-	_cleanup_close_ int fd = -1;
 	int ret = make_node(head, dir, name);
 
-	if (ret == -EEXIST)
-		return ret;
-	if (ret < 0)
-		return log_errno(ret, "ghost-file-%x: cannot make %s", id, name);
-	fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	return !ret || ret == -EEXIST ? ret :
+	       log_errno(ret, "ghost-file-%x: cannot make %s", id, name);
+}
+
+int ghost_fill(struct restore *r, uint32_t id, const GhostFileEntry *head, int dir,
+	       const char *name)
+{
+	_cleanup_close_ int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	int ret = 0;
+
 	if (fd < 0)
-		ret = log_errno(-errno, "ghost-file-%x: cannot open %s, which was just made", id,
-				name);
-	if (ret >= 0 && S_ISREG(head->mode))
+		return log_errno(-errno, "ghost-file-%x: cannot open %s, which was just made", id,
+				 name);
+	if (S_ISREG(head->mode))
 		ret = fill_node(r, id, head, dir, name);
 	if (ret >= 0)
 		ret = set_attributes(id, head, fd);
-	if (ret < 0) {
-		unlinkat(dir, name, S_ISDIR(head->mode) ? AT_REMOVEDIR : 0);
-		return ret;
-	}
-	return take_fd(&fd);
+	return ret < 0 ? ret : take_fd(&fd);
 }
 
 int ghost_make_tmpfile(struct restore *r, uint32_t id, const GhostFileEntry *head, int dir,

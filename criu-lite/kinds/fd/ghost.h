@@ -29,14 +29,18 @@ int ghost_save(struct dump *d, const struct fd_info *info, uint32_t id);
  */
 int ghost_load(struct restore *r, uint32_t id, const GhostFileEntry **head);
 /*
- * Makes the inode under a new name: @name in @dir. Returns an O_PATH descriptor
- * of it or -errno: -EEXIST, not logged, when there is such a name already.
- * Whatever else fails, the name is gone again.
+ * Makes the inode under a new name, @name in @dir: empty, ours, closed to others.
+ * Returns 0 or -errno: -EEXIST, not logged, when there is such a name already.
  */
-int ghost_make(struct restore *r, uint32_t id, const GhostFileEntry *head, int dir,
+int ghost_make(uint32_t id, const GhostFileEntry *head, int dir, const char *name);
+/*
+ * Gives it all that the image says of it. Returns an O_PATH descriptor of it or
+ * -errno, logged.
+ */
+int ghost_fill(struct restore *r, uint32_t id, const GhostFileEntry *head, int dir,
 	       const char *name);
 /*
- * The same without a name, as open(2) with O_TMPFILE and @flags makes it.
+ * Makes and fills one without a name, as open(2) with O_TMPFILE and @flags makes it.
  * Returns the open file or -errno, logged.
  */
 int ghost_make_tmpfile(struct restore *r, uint32_t id, const GhostFileEntry *head, int dir,

@@ -3,9 +3,8 @@
  * Restore: files whose path was gone.
  *
  * The coordinator gives every such inode a name before the root task is made,
- * and takes all names away when that has opened everything: the files are as
- * deleted as they were, and whatever fails in between, the one process that
- * made the names removes them.
+ * and has all names taken away (kinds/fd/made-names.c) when that has opened
+ * everything: the files are as deleted as they were.
  *
  *	ghost		is made anew, at its old path
  *	link_remap.N	gets its old path as a further name; keeps link_remap.N
@@ -19,9 +18,6 @@
  * what it is, and the name is OLD.cr.ID.ghost beside it. Directories that are
  * gone are made for the moment. Paths are gone through in their order, so that a
  * directory comes before what is in it; names are removed the other way round.
- *
- * A coordinator that is killed in between leaves files by these names, which
- * nobody reads; the next restore finds others.
  */
 #include "kinds/fd/remap.h"
 
@@ -38,8 +34,8 @@
 #include "image/reader.h"
 #include "images/remap.pb-c.h"
 #include "kinds/fd/ghost.h"
+#include "kinds/fd/made-names.h"
 #include "util/arena.h"
-#include "util/array.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 
@@ -67,21 +63,12 @@ struct lost_path {
 	struct target *target;
 };
 
-/* A name that we made. */
-struct made_name {
-	const char *path;
-	dev_t dev;
-	ino_t ino;
-	bool is_dir;
-};
-
 struct remap_restore {
 	STAILQ_HEAD(, target) targets;
 	STAILQ_HEAD(, lost_path) loaded;
 	struct lost_path **paths;	/* those, in the order of their old paths */
 	size_t n_paths;
-	struct made_name *made;
-	size_t n_made, cap_made;
+	struct made_names made;
 };
 
 static const char *old_path(const struct lost_path *p)
@@ -234,6 +221,7 @@ int remap_load(struct restore *r)
 	ProtobufCMessage *msg;
 	int ret = image_reader_open(r->images, IMAGE_REMAP_FPATH, 0, &reader);
 
+	m->made = (struct made_names)MADE_NAMES_INIT;
 	STAILQ_INIT(&m->targets);
 	STAILQ_INIT(&m->loaded);
 	r->remaps = m;
@@ -257,26 +245,22 @@ int remap_load(struct restore *r)
 	return 0;
 }
 
-/* From now on it is removed, whatever happens. */
-static int note_name(struct restore *r, const char *path)
+static int make_directory(struct restore *r, const char *path)
 {
-	struct made_name *made = array_push(&r->remaps->made, &r->remaps->n_made,
-					    &r->remaps->cap_made);
+	struct made_names *made = &r->remaps->made;
 	struct stat st;
+	int ret;
 
-	if (!made) {
-		remove(path);
-		return log_errno(-ENOMEM, "cannot keep track of %s, which was just made", path);
-	}
-	if (lstat(path, &st) < 0) {
-		r->remaps->n_made--;
-		return log_errno(-errno, "cannot keep track of %s, which was just made", path);
-	}
-	made->path = path;
-	made->dev = st.st_dev;
-	made->ino = st.st_ino;
-	made->is_dir = S_ISDIR(st.st_mode);
-	return 0;
+	if (lstat(path, &st) == 0)
+		return 0;
+	ret = made_names_announce(r, made, path, S_IFDIR, NULL);
+	if (ret < 0)
+		return ret;
+	if (mkdir(path, 0700) == 0)
+		return made_names_confirm(made, path);
+	ret = errno == EEXIST ? 0 :
+	      log_errno(-errno, "cannot make %s, a directory of a deleted file", path);
+	return made_names_retract(made) < 0 ? -EPIPE : ret;
 }
 
 /* Opens the directory of @path; makes those that are gone. Returns a descriptor or -errno. */
@@ -289,16 +273,12 @@ static int open_directory(struct restore *r, const char *path)
 		return log_errno(-errno, "cannot open the directory of the deleted file %s", path);
 	for (char *end = dir + 1; fd < 0; end++) {
 		char last;
-		int ret = 0;
+		int ret;
 
 		end = strchrnul(end, '/');
 		last = *end;
 		*end = '\0';
-		if (mkdir(dir, 0700) == 0)
-			ret = note_name(r, arena_strdup(r->arena, dir));
-		else if (errno != EEXIST)
-			ret = log_errno(-errno, "cannot make %s, the directory of the deleted file "
-					"%s", dir, path);
+		ret = make_directory(r, dir);
 		if (ret < 0)
 			return ret;
 		*end = last;
@@ -322,23 +302,11 @@ static int hold(struct restore *r, struct target *t, int fd)
 	return 0;
 }
 
-/* Returns -EEXIST, not logged, when the name is taken. */
-static int make_name(struct restore *r, struct target *t, int dir, const char *name)
+/* A further name of the inode that t->fd has. */
+static int link_again(const struct target *t, int dir, const char *name)
 {
 	char path[32];
-	int fd;
 
-	if (t->fd < 0) {
-		int ret;
-
-		fd = ghost_make(r, t->id, t->head, dir, name);
-		if (fd < 0)
-			return fd;
-		ret = hold(r, t, fd);
-		if (ret < 0)
-			unlinkat(dir, name, S_ISDIR(t->head->mode) ? AT_REMOVEDIR : 0);
-		return ret;
-	}
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", t->fd);
 	if (linkat(AT_FDCWD, path, dir, name, AT_SYMLINK_FOLLOW) == 0)
 		return 0;
@@ -346,29 +314,63 @@ static int make_name(struct restore *r, struct target *t, int dir, const char *n
 	       log_errno(-errno, "cannot give a deleted file the name %s again", name);
 }
 
+static int find_inode(const struct target *t, struct stat *st)
+{
+	if (fstat(t->fd, st) < 0)
+		return log_errno(-errno, "cannot look at a deleted file");
+	return 0;
+}
+
+/* @name in @dir is @path. Returns -EEXIST, not logged, when it is taken. */
+static int make_name(struct restore *r, struct target *t, int dir, const char *name,
+		     const char *path)
+{
+	struct made_names *made = &r->remaps->made;
+	bool again = t->fd >= 0;
+	struct stat st;
+	int ret;
+
+	if (lstat(path, &st) == 0)
+		return -EEXIST;
+	ret = again ? find_inode(t, &st) : 0;
+	if (ret >= 0)
+		ret = made_names_announce(r, made, path, t->head ? t->head->mode & S_IFMT : 0,
+					  again ? &st : NULL);
+	if (ret < 0)
+		return ret;
+	ret = again ? link_again(t, dir, name) : ghost_make(t->id, t->head, dir, name);
+	if (ret < 0)
+		return made_names_retract(made) < 0 ? -EPIPE : ret;
+	ret = made_names_confirm(made, path);
+	if (ret < 0 || again)
+		return ret;
+	ret = ghost_fill(r, t->id, t->head, dir, name);
+	return ret < 0 ? ret : hold(r, t, ret);
+}
+
 /* The old path, or one beside it. */
 static int make_path(struct restore *r, const struct lost_path *p)
 {
 	const char *old = old_path(p), *base = strrchr(old, '/') + 1;
 	_cleanup_close_ int dir = open_directory(r, old);
-	const char *name = base, *path;
+	const char *name = base, *path = old;
 	int ret;
 
 	if (dir < 0)
 		return dir;
-	ret = make_name(r, p->target, dir, name);
+	ret = make_name(r, p->target, dir, name, path);
 	for (uint32_t i = 0; ret == -EEXIST && i < NAME_TRIES; i++) {
 		name = arena_printf(r->arena, "%.*s.cr.%x.ghost", BASE_MAX, base,
 				    p->target->id + i);
-		ret = make_name(r, p->target, dir, name);
+		path = arena_printf(r->arena, "%.*s%s", (int)(base - old), old, name);
+		ret = make_name(r, p->target, dir, name, path);
 	}
 	if (ret == -EEXIST)
 		return log_errno(ret, "file %#x: no name is free beside %s", p->file->id, old);
 	if (ret < 0)
 		return ret;
-	path = arena_printf(r->arena, "%.*s%s", (int)(base - old), old, name);
 	p->file->path = path;
-	return note_name(r, path);
+	return 0;
 }
 
 static int make_tmpfile(struct restore *r, struct target *t)
@@ -444,32 +446,15 @@ int remap_arrange(struct restore *r)
 	return 0;
 }
 
-static int remove_name(const struct made_name *made)
-{
-	struct stat st;
-
-	if (lstat(made->path, &st) < 0 || st.st_ino != made->ino || st.st_dev != made->dev)
-		return log_errno(-ESTALE, "%s, which was made for a deleted file, is gone",
-				 made->path);
-	if ((made->is_dir ? rmdir : unlink)(made->path) < 0)
-		return log_errno(-errno, "cannot remove %s, which was made for a deleted file",
-				 made->path);
-	return 0;
-}
-
 int remap_clear(struct restore *r)
 {
 	struct remap_restore *m = r->remaps;
 	struct target *t;
-	int first = 0, ret;
+	int first, ret;
 
 	if (!m)
 		return 0;
-	while (m->n_made) {
-		ret = remove_name(&m->made[--m->n_made]);
-		if (!first)
-			first = ret;
-	}
+	first = made_names_remove(&m->made);
 	STAILQ_FOREACH(t, &m->targets, link) {
 		ret = t->fd >= 0 && t->head ? ghost_set_times(t->id, t->head, t->fd) : 0;
 		if (!first)
@@ -478,9 +463,6 @@ int remap_clear(struct restore *r)
 			close(t->fd);
 		t->fd = -1;
 	}
-	free(m->made);
-	m->made = NULL;
-	m->cap_made = 0;
 	return first;
 }
 

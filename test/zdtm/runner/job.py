@@ -197,8 +197,7 @@ class Job:
                    if self.mode.steps[-1] == "restore" or
                    not os.path.basename(name).startswith("link_remap.")}
             return not new
-        # Killed restores may leave names of deleted files.
-        if "cuts" not in self.mode.steps and not process.until(same, 2):
+        if not process.until(same, 2):
             raise Failure("the names of files are not what they were",
                           sorted(self.file_names() ^ self.names))
 
@@ -359,6 +358,7 @@ class Job:
         left = self.until_alone()
         if left:
             raise Failure(f"restore left processes behind: {sorted(left)}", details)
+        self.compare_names()
         # What half a tree has said of its other half.
         os.truncate(self.out, self.said)
 
