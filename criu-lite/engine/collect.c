@@ -422,6 +422,43 @@ static int end_task(struct task *t, enum collect_end end)
 	return 0;
 }
 
+static int end_tasks(struct dump *d, enum collect_end end)
+{
+	struct task *t;
+	int r = 0;
+
+	TAILQ_FOREACH(t, &d->tasks, link) {
+		int one = end_task(t, end);
+
+		r = r < 0 ? r : one;
+	}
+	return r;
+}
+
+/*
+ * All are told before any runs on: no parent sees its child end and acts on it. A
+ * process of its own tells them: were it us, and were we killed after the first
+ * one, half a tree would go on.
+ */
+static int end_tree(struct dump *d, enum collect_end end)
+{
+	pid_t pid;
+	int status;
+
+	if (end == COLLECT_END_RUN)
+		return 0;
+	pid = fork();
+	if (pid < 0)
+		return end_tasks(d, end);
+	if (pid == 0)
+		_exit(end_tasks(d, end) < 0);
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return log_errno(-errno, "cannot wait for the end of the tree");
+	/* It was killed itself, or has said why not. */
+	return WIFSIGNALED(status) ? end_tasks(d, end) : status ? -EIO : 0;
+}
+
 /* The kernel tells the parent of a killed task only when its tracer knows. */
 static void collect_dead_threads(struct task *t)
 {
@@ -463,11 +500,8 @@ int collect_thaw(struct dump *d, enum collect_end end)
 	int r = collect_cure(d), one;
 	struct task *t;
 
-	/* All are told first: no parent sees its child end and acts on it. */
-	TAILQ_FOREACH(t, &d->tasks, link) {
-		one = end_task(t, end);
-		r = r < 0 ? r : one;
-	}
+	one = end_tree(d, end);
+	r = r < 0 ? r : one;
 	TAILQ_FOREACH(t, &d->tasks, link) {
 		if (end == COLLECT_END_KILL && task_is_live(t)) {
 			collect_dead_threads(t);

@@ -233,6 +233,52 @@ def a_victim_that_is_struck_during_its_dump(work):
                 assert not traced, (what, traced)
 
 
+# Runs a command, and kills it at the moment when a second signal is about to be sent.
+KILL_AT_SECOND_SIGNAL = """
+import ctypes, os, signal, sys
+libc = ctypes.CDLL(None, use_errno=True)
+libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+TRACEME, PEEKUSER, SYSCALL, SETOPTIONS, WALL = 0, 3, 24, 0x4200, 0x40000000
+SYSGOOD_FORK_EXITKILL, ORIG_RAX, PIDFD_SEND_SIGNAL = 0x100003, 8 * 15, 424
+main = os.fork()
+if not main:
+    libc.ptrace(TRACEME, 0, None, None)
+    os.execv(sys.argv[1], sys.argv[1:])
+os.waitpid(main, 0)
+libc.ptrace(SETOPTIONS, main, None, SYSGOOD_FORK_EXITKILL)
+libc.ptrace(SYSCALL, main, None, None)
+stops = 0
+while True:
+    try:
+        pid, status = os.waitpid(-1, WALL)
+    except ChildProcessError:
+        break
+    if not os.WIFSTOPPED(status):
+        continue
+    sig = os.WSTOPSIG(status)
+    if sig == signal.SIGTRAP | 0x80:
+        nr = libc.ptrace(PEEKUSER, pid, ORIG_RAX, None)
+        stops += nr == PIDFD_SEND_SIGNAL
+        if nr == PIDFD_SEND_SIGNAL and stops == 3:
+            os.kill(main, signal.SIGKILL)
+            print("killed")
+    passed = 0 if sig in (signal.SIGTRAP | 0x80, signal.SIGTRAP, signal.SIGSTOP) else sig
+    libc.ptrace(SYSCALL, pid, None, passed)
+"""
+
+
+@test
+def a_dump_killed_while_it_ends_the_tree(work):
+    """All of the tree ends, also a task that would not notice the end of the others."""
+    with Victim(work, "os.fork() or [time.sleep(9) for _ in iter(int, 1)]") as v:
+        r = subprocess.run(["/usr/bin/python3", "-c", KILL_AT_SECOND_SIGNAL, CRIU_LITE, "dump",
+                            "-t", str(v.pid), "-D", v.images], capture_output=True, text=True,
+                           timeout=60, check=False, stdin=subprocess.DEVNULL)
+        assert r.stdout == "killed\n", (r.stdout, r.stderr)
+        assert v.whole()
+        v.expect_gone()
+
+
 # Traces a thread for a moment, over and over.
 TRACE = """
 import ctypes, os, sys
