@@ -234,5 +234,5 @@ void rig_become_lazy(const struct rig *rig, unsigned int n_areas, size_t n_pages
 
 	rig_map_areas(n_areas, n_pages);
 	rig_hand_over(sock, RIG_PID, n_areas, n_pages);
-	rig_check(!handoff_complete(sock, 1), "handoff_complete");
+	rig_check(!handoff_complete(sock, -1, 1), "handoff_complete");
 }

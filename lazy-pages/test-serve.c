@@ -411,7 +411,7 @@ static void share(struct rig *rig, struct board *board)
 	}
 	hand_over_shared(sock, RIG_PID);
 	wait_board(board, 1);
-	rig_check(!handoff_complete(sock, 2), "complete");
+	rig_check(!handoff_complete(sock, -1, 2), "complete");
 	close(sock);
 	child = fork();
 	rig_check(child >= 0, "fork");

@@ -155,14 +155,22 @@ int lazy_connect(struct restore *r)
 
 int lazy_complete(struct restore *r)
 {
+	_cleanup_close_ int stop = -1;
 	struct task *t;
 	unsigned int n = 0;
+	int ret;
 
 	if (r->handoff < 0)
 		return 0;
 	TAILQ_FOREACH(t, &r->tasks, link)
 		n += task_is_live(t);
-	return handoff_complete(r->handoff, n);
+	stop = interrupt_fd();
+	if (stop < 0)
+		return stop;
+	ret = handoff_complete(r->handoff, stop, n);
+	if (ret == -EINTR)
+		(void)interrupt_check("restore");
+	return ret;
 }
 
 void lazy_running(struct restore *r)

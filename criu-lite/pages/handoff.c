@@ -154,19 +154,26 @@ static int try_connect(int workdir_fd, int flags, int *ret)
 	return 0;
 }
 
-/* Waits for the answer to the last record. @timeout_ms -1: as long as it takes. */
-static int receive_status(int sock, int timeout_ms)
+/*
+ * Waits for the answer to the last record. @timeout_ms -1: as long as it takes, or
+ * until @stop is readable: -EINTR.
+ */
+static int receive_status(int sock, int stop, int timeout_ms)
 {
-	struct pollfd pfd = { .fd = sock, .events = POLLIN };
+	struct pollfd fds[] = {
+		{ .fd = sock, .events = POLLIN }, { .fd = stop, .events = POLLIN },
+	};
 	struct handoff_record rec;
-	int ret = poll(&pfd, 1, timeout_ms);
+	int ret = poll(fds, ARRAY_SIZE(fds), timeout_ms);
 
 	while (ret < 0 && errno == EINTR)
-		ret = poll(&pfd, 1, timeout_ms);
+		ret = poll(fds, ARRAY_SIZE(fds), timeout_ms);
 	if (ret < 0)
 		return log_errno(-errno, "lazy-pages socket: cannot wait");
 	if (!ret)
 		return log_errno(-ETIMEDOUT, "lazy-pages server: no answer");
+	if (!fds[0].revents)
+		return log_errno(-EINTR, "lazy-pages server: no answer so far");
 	ret = handoff_receive(sock, &rec);
 	if (ret < 0)
 		return ret;
@@ -202,7 +209,7 @@ int handoff_connect(int workdir_fd, unsigned int timeout_ms)
 	if (!err)
 		err = send_record(sock, &hello, NULL, NULL, 0);
 	if (!err)
-		err = receive_status(sock, MAX(timeout_ms, 1000u));
+		err = receive_status(sock, -1, MAX(timeout_ms, 1000u));
 	return err ? err : take_fd(&sock);
 }
 
@@ -234,12 +241,12 @@ int handoff_send_task(int sock, int pid, int uffd, int pidfd,
 	return err;
 }
 
-int handoff_complete(int sock, unsigned int n_tasks)
+int handoff_complete(int sock, int stop, unsigned int n_tasks)
 {
 	struct wire_record rec = { .type = HANDOFF_COMPLETE, .n_total = n_tasks };
 	int err = send_record(sock, &rec, NULL, NULL, 0);
 
-	return err ? err : receive_status(sock, -1);
+	return err ? err : receive_status(sock, stop, -1);
 }
 
 int handoff_running(int sock)

@@ -79,9 +79,10 @@ int handoff_send_task(int sock, int pid, int uffd, int pidfd,
 
 /*
  * All @n_tasks tasks were sent, and all their ranges are registered. Returns 0
- * when the server has taken charge of them: from here on they may run.
+ * when the server has taken charge of them: from here on they may run; -EINTR
+ * when @stop, unless that is -1, was readable before it answered.
  */
-int handoff_complete(int sock, unsigned int n_tasks);
+int handoff_complete(int sock, int stop, unsigned int n_tasks);
 /* The tasks run. Not answered. */
 int handoff_running(int sock);
 

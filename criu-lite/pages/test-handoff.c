@@ -282,7 +282,7 @@ static void test_connect(void **state)
 	pid = fork();
 	if (!pid) {
 		sock = handoff_connect(dir, 5000);
-		_exit(sock < 0 || handoff_complete(sock, 3) != -ESTALE);
+		_exit(sock < 0 || handoff_complete(sock, -1, 3) != -ESTALE);
 	}
 	while ((sock = handoff_accept(listener)) == -EAGAIN)
 		usleep(1000);

@@ -217,3 +217,50 @@ def a_restore_that_is_told_to_end(work):
                     assert "given up on signal" in said, said
                 v.expect_gone()
                 assert criu.digests(v.images) == v.digests
+
+
+@test
+def a_restore_whose_server_stands_still(work):
+    """It waits, and can be told to give up."""
+    def start():
+        path = os.path.join(v.images, "lazy-pages.socket")
+        if os.path.exists(path):
+            os.unlink(path)
+        server = subprocess.Popen([CRIU_LITE, "lazy-pages", "-D", v.images],
+                                  stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        assert process.until(lambda: os.path.exists(path), 20)
+        return server
+
+    def restore():
+        return subprocess.Popen([CRIU_LITE, "restore", "-d", "--lazy-pages", "-D", v.images],
+                                stderr=subprocess.PIPE, text=True)
+    with Victim(work) as v:
+        v.dump()
+        server = start()
+        duration = timed(lambda: restore().wait(60))
+        v.end()
+        server.wait()
+        waited = 0
+        for delay in spread(20 * ROUNDS, duration):
+            server = start()
+            tool = restore()
+            time.sleep(delay)
+            held = [server.pid, *process.descendants(server.pid)]
+            for pid in held:
+                process.signal_if_there(pid, signal.SIGSTOP)
+            time.sleep(0.3)
+            tool.send_signal(signal.SIGTERM)
+            said = tool.communicate(timeout=60)[1]
+            for pid in held:
+                process.signal_if_there(pid, signal.SIGCONT)
+            assert tool.returncode in (0, 1, -signal.SIGTERM), (tool.returncode, said)
+            if tool.returncode == 0:
+                v.end()
+            elif tool.returncode == 1:
+                assert "given up on signal" in said or "no answer" in said, said
+                waited += "no answer so far" in said
+            v.expect_gone()
+            process.kill_tree(server.pid)
+            server.wait()
+            assert criu.digests(v.images) == v.digests
+        assert waited, "no server stood still in time"
