@@ -100,11 +100,16 @@ static bool anything_held(const struct server *server)
 /* What there is to do when nobody waits for anything. */
 static int work_ahead(struct server *server, bool *worked)
 {
+	int err;
+
 	if (!server->complete)
 		return 0;
 	if (!server->demand_only)
 		return serve_background(server, worked);
-	return anything_held(server) ? serve_segments(server, worked) : serve_probe(server);
+	if (anything_held(server))
+		return serve_segments(server, worked);
+	err = serve_arrived(server, worked);
+	return err ? err : serve_probe(server);
 }
 
 static bool finished(const struct server *server)

@@ -19,6 +19,7 @@
 
 #include "lazy-pages/replay.h"
 #include "lazy-pages/server.h"
+#include "pages/fetch.h"
 #include "pages/source.h"
 #include "util/array.h"
 #include "util/clock.h"
@@ -450,12 +451,49 @@ static int drain_next(struct server *server, bool *worked)
 	return 0;
 }
 
+/* What of [*at, end) of a task's image is still to come, and where it was then: else NULL. */
+static const struct range *in_place(const struct lazy_space *sp, uint64_t *at, uint64_t end)
+{
+	const struct range *r = space_pending_from(&sp->space, *at);
+
+	if (!r || r->start >= end)
+		return NULL;
+	*at = MAX(*at, r->start);
+	return r->source + (*at - r->start) == *at ? r : NULL;
+}
+
+int serve_arrived(struct server *server, bool *worked)
+{
+	uint64_t at, len, done;
+	int pid;
+
+	while (server->fetch && page_fetch_arrived(server->fetch, &pid, &at, &len)) {
+		struct lazy_space *sp = server_find_task(server, pid);
+		const uint64_t end = at + len;
+		const struct range *r = sp && !sp->gone ? in_place(sp, &at, end) : NULL;
+		int err;
+
+		if (!r) {
+			page_fetch_unwanted(server->fetch);
+			continue;
+		}
+		if (sp->deferred)
+			return 0;
+		err = serve_task_pages(server, sp, r, at, MIN(r->end, end) - at, &done);
+		*worked = done > 0;
+		return err;
+	}
+	return 0;
+}
+
 int serve_background(struct server *server, bool *worked)
 {
 	int err = replay(server, worked);
 
 	if (!err && !*worked)
 		err = drain_next(server, worked);
+	if (!err && !*worked)
+		err = serve_arrived(server, worked);
 	if (err || !*worked)
 		return err;
 	server->calm += server->chunk;

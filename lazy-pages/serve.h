@@ -32,6 +32,11 @@ int serve_faults(struct server *server, struct lazy_space *sp);
  * it found something to do and did it.
  */
 int serve_background(struct server *server, bool *worked);
+/*
+ * Fills what has arrived from a source that is far away and that nobody waits for any
+ * more: the background, which asked for it, went on elsewhere.
+ */
+int serve_arrived(struct server *server, bool *worked);
 /* The same for segments alone: what held spaces wait for. */
 int serve_segments(struct server *server, bool *worked);
 /*

@@ -8,8 +8,9 @@
  * answer is as large as the request, which is bounded, whatever the server says.
  *
  * What has arrived is kept until it was looked at, and a little longer: a fill that
- * the kernel puts off comes back for it. What nobody came for, since memory was
- * moved or removed meanwhile, is dropped when it is in the way.
+ * the kernel puts off comes back for it. Until then it takes room in the window, so
+ * what nobody wants any more, since memory was moved or removed meanwhile, must be
+ * found and dropped by who asked.
  */
 #include "pages/fetch.h"
 
@@ -99,8 +100,7 @@ static void drop_arrived(struct page_fetch *f, struct request *r)
 	free_request(r);
 }
 
-/* The oldest that was used, or was not. */
-static struct request *oldest_arrived(struct page_fetch *f, bool used)
+static struct request *oldest_arrived(const struct page_fetch *f, bool used)
 {
 	struct request *r;
 
@@ -204,20 +204,24 @@ int page_fetch_get(struct page_fetch *f, int pid, uint64_t addr, uint64_t len,
 	return 0;
 }
 
-/*
- * Whether the window has room for more. One that is full of what nobody came for has,
- * where there is nothing else to wait for: @first says that what is wanted is not here.
- */
-static bool make_room(struct page_fetch *f, bool first)
+bool page_fetch_arrived(const struct page_fetch *f, int *pid, uint64_t *addr, uint64_t *len)
 {
-	struct request *stale;
+	const struct request *r = oldest_arrived(f, false);
 
-	if (f->unused < f->window)
-		return true;
-	stale = first && TAILQ_EMPTY(&f->waiting) ? oldest_arrived(f, false) : NULL;
-	if (stale)
-		drop_arrived(f, stale);
-	return stale;
+	if (!r)
+		return false;
+	*pid = r->pid;
+	*addr = r->start;
+	*len = r->len;
+	return true;
+}
+
+void page_fetch_unwanted(struct page_fetch *f)
+{
+	struct request *r = oldest_arrived(f, false);
+
+	if (r)
+		drop_arrived(f, r);
 }
 
 int page_fetch_ahead(struct page_fetch *f, int pid, uint64_t addr, uint64_t len, uint64_t *asked)
@@ -235,7 +239,7 @@ int page_fetch_ahead(struct page_fetch *f, int pid, uint64_t addr, uint64_t len,
 			at = r->start + r->len;
 			continue;
 		}
-		if (!make_room(f, at == addr))
+		if (f->unused >= f->window)
 			break;
 		err = ask(f, pid, at, part);
 		at += part;

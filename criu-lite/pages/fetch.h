@@ -18,6 +18,7 @@
 #ifndef CRIU_LITE_PAGES_FETCH_H
 #define CRIU_LITE_PAGES_FETCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "util/cleanup.h"
@@ -42,11 +43,18 @@ int page_fetch_fd(const struct page_fetch *fetch);
 int page_fetch_get(struct page_fetch *fetch, int pid, uint64_t addr, uint64_t len,
 		   const void **data, uint64_t *got);
 /*
- * Asks for what will be wanted soon, as far as the window goes. Returns 0, or
- * -errno, logged; *asked: how many bytes from @addr on are here or on their way.
+ * Asks for what will be wanted soon, as far as the window goes; what has arrived and
+ * was not looked at is still in it. Returns 0, or -errno, logged; *asked: how many
+ * bytes from @addr on are here or on their way.
  */
 int page_fetch_ahead(struct page_fetch *fetch, int pid, uint64_t addr, uint64_t len,
 		     uint64_t *asked);
+/*
+ * The oldest answer that nobody has looked at to its end: whose memory it is. False:
+ * there is none. page_fetch_unwanted() drops it.
+ */
+bool page_fetch_arrived(const struct page_fetch *fetch, int *pid, uint64_t *addr, uint64_t *len);
+void page_fetch_unwanted(struct page_fetch *fetch);
 /*
  * Takes the answers that are there. 0 or -errno, logged: -ECONNRESET when the
  * server is gone, -EPROTO when it says what nobody asked for.
