@@ -3,7 +3,8 @@
  * The lazy-pages server: start and end.
  *
  * The process that the user started opens the images, listens, says so, and
- * becomes the guardian; a child of it serves. See guard.h for why there are
+ * becomes the guardian; a child of it serves. With --many it only listens, and
+ * a child for each restore becomes the guardian. See guard.h for why there are
  * two, loop.c for how the serving goes, and space.h for what is decided.
  */
 #include "lazy-pages/lazy-pages.h"
@@ -11,7 +12,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -19,11 +19,13 @@
 #include "image/reader.h"
 #include "lazy-pages/guard.h"
 #include "lazy-pages/loop.h"
+#include "lazy-pages/many.h"
 #include "lazy-pages/progress.h"
 #include "lazy-pages/serve.h"
 #include "lazy-pages/server.h"
 #include "lazy-pages/session.h"
 #include "pages/fetch.h"
+#include "pages/handoff.h"
 #include "sys/nofile.h"
 #include "sys/tcp.h"
 #include "util/cleanup.h"
@@ -142,6 +144,23 @@ static int serve(void *arg, int guardian)
 	return err;
 }
 
+/* A restore came to who serves many: the guardian of its tree, and the server. */
+static int serve_one(void *arg, int sock)
+{
+	struct server *server = arg;
+
+	server->guardian_pid = getpid();
+	return session_take(server, sock) || guard_run(serve, server);
+}
+
+static int serve_many(struct server *server, int status_fd)
+{
+	int listener = handoff_listen(server->workdir_fd);
+
+	return listener < 0 || status_ready(status_fd) ||
+	       many_run(listener, server->workdir_fd, serve_one, server);
+}
+
 /* Only a whole dump is served. */
 static int check_images(struct image_dir *images)
 {
@@ -160,10 +179,9 @@ int lazy_pages_run(const struct lazy_options *opts)
 {
 	_cleanup_(image_dir_cleanup) struct image_dir *images = NULL;
 	const char *work_dir = opts->work_dir ? opts->work_dir : opts->images_dir;
-	_cleanup_close_ int epoll = epoll_create1(EPOLL_CLOEXEC);
 	_cleanup_close_ int work = open(work_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct server server = {
-		.fill = &fill_uffd_ops, .epoll = epoll, .workdir_fd = work,
+		.fill = &fill_uffd_ops, .epoll = -1, .workdir_fd = work,
 		.guardian_pid = getpid(),
 		.listener.fd = -1, .session.fd = -1, .signals.fd = -1, .guardian.fd = -1,
 		.starter = { .fd = opts->starter_fd, .ready = starter_ready },
@@ -172,12 +190,12 @@ int lazy_pages_run(const struct lazy_options *opts)
 		.segments = TAILQ_HEAD_INITIALIZER(server.segments),
 		.demand_only = opts->background == LAZY_NONE, .recording = opts->record,
 		.stats_name = opts->stats,
-		.on_terminal = opts->starter_fd < 0 && isatty(STDERR_FILENO) &&
+		.on_terminal = opts->starter_fd < 0 && !opts->many && isatty(STDERR_FILENO) &&
 			       log_threshold() == LOG_LEVEL_WARN,
 		.chunk = SERVE_CHUNK_MIN,
 	};
 
-	if (epoll < 0 || work < 0) {
+	if (work < 0) {
 		log_errno(-errno, "%s: cannot serve there", work_dir);
 		return 1;
 	}
@@ -187,8 +205,11 @@ int lazy_pages_run(const struct lazy_options *opts)
 	if (opts->background == LAZY_LINEAR && working_set_load(&server.working_set, images))
 		log_warn("%s: its working set is not used", opts->images_dir);
 	/* A space takes a descriptor, and a tree may fork a lot of them. */
-	if (nofile_raise(NULL) || guard_block_signals() || connect_dump(&server, opts) ||
-	    session_listen(&server) || status_ready(opts->status_fd))
+	if (nofile_raise(NULL) || guard_block_signals())
+		return 1;
+	if (opts->many)
+		return serve_many(&server, opts->status_fd);
+	if (connect_dump(&server, opts) || session_listen(&server) || status_ready(opts->status_fd))
 		return 1;
 	return guard_run(serve, &server) ? 1 : 0;
 }

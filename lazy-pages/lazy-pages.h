@@ -32,6 +32,7 @@ struct lazy_options {
 	enum lazy_background background;
 	/* Saves the working set in the images directory at the end; only with LAZY_NONE. */
 	bool record;
+	bool many;			/* any number of restores, until SIGTERM */
 	const char *stats;		/* what was done is written there, as JSON; NULL: nowhere */
 	/* The dump that still has the pages which the images leave out; NULL: none. */
 	const char *server_address;
@@ -39,7 +40,7 @@ struct lazy_options {
 };
 
 /*
- * Serves one restore, in the calling process (the guardian) and a child of it
+ * Serves one restore, or many, in the calling process (the guardian) and a child of it
  * that does the work. Returns when everything is delivered or gone: the exit
  * status for the process, 0 or 1. On 1 the restored tasks were killed, if
  * there were any: they never read a page that is not theirs.

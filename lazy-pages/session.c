@@ -2,7 +2,8 @@
 /*
  * The session with the restore.
  *
- * One restore is served. A connection that ends before it said hello is
+ * One restore is served: the first that says hello to the listener, or the one that
+ * the server was made for (many.h). A connection that ends before it said hello is
  * forgotten (another server looking whether somebody is here); one that ends
  * later, and before all was handed over, is a restore that failed: so does the
  * server, and the guardian sees to the tasks that it has already.
@@ -40,6 +41,8 @@ static int on_hello(struct server *server, struct handoff_record *rec)
 {
 	server->greeted = true;
 	stats_start(&server->stats);
+	if (server->listener.fd < 0)
+		return handoff_send_status(server->session.fd, 0);
 	/* Nobody else is served: who comes next finds no socket, and waits or starts one. */
 	close_watch(server, &server->listener);
 	if (unlinkat(server->workdir_fd, HANDOFF_SOCKET_NAME, 0) && errno != ENOENT)
@@ -206,6 +209,8 @@ static int on_hangup(struct server *server)
 	/* What the dump still has is not to be lost to a restore that came to nothing. */
 	if (server->complete && !server->running && server->fetch)
 		return log_errno(-ECONNRESET, "lazy-pages: restore ended before its tasks ran");
+	if (!server->greeted)
+		server->stopping = server->listener.fd < 0;
 	if (server->complete || !server->greeted)
 		return 0;
 	log_error("lazy-pages: restore ended before it had handed over all its tasks");
@@ -251,10 +256,27 @@ static int listener_ready(struct server *server, struct watch *watch, uint32_t e
 	return server_watch(server, &server->session);
 }
 
+static int open_epoll(struct server *server)
+{
+	server->epoll = epoll_create1(EPOLL_CLOEXEC);
+	return server->epoll < 0 ? log_errno(-errno, "lazy-pages: cannot wait for input") : 0;
+}
+
+int session_take(struct server *server, int sock)
+{
+	int err = open_epoll(server);
+
+	server->session = (struct watch){ .fd = sock, .ready = session_ready };
+	return err ? err : server_watch(server, &server->session);
+}
+
 int session_listen(struct server *server)
 {
-	int fd = handoff_listen(server->workdir_fd);
+	int fd, err = open_epoll(server);
 
+	if (err)
+		return err;
+	fd = handoff_listen(server->workdir_fd);
 	if (fd < 0)
 		return fd;
 	server->listener = (struct watch){ .fd = fd, .ready = listener_ready };

@@ -7,5 +7,7 @@ struct server;
 
 /* Listens below server->workdir_fd. 0 or -errno, logged. */
 int session_listen(struct server *server);
+/* Serves the restore at the other end of @sock, and nobody else. Takes @sock. 0 or -errno, logged. */
+int session_take(struct server *server, int sock);
 
 #endif

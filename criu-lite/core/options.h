@@ -24,6 +24,7 @@ struct options {
 	bool lazy_pages;
 	bool on_demand;			/* lazy: no page before it is touched */
 	bool record;			/* lazy: save the working set */
+	bool many;			/* lazy: any number of restores */
 	const char *stats;		/* lazy: where to write what the server did */
 	bool link_remap;		/* files whose name is gone get another one */
 	bool page_server;		/* dump: pages go to the one at address and port */

@@ -49,12 +49,17 @@ int lazy_serve(const struct options *opts)
 		.starter_fd = -1,
 		.background = background(opts),
 		.record = opts->record,
+		.many = opts->many,
 		.stats = opts->stats,
 		.server_address = opts->page_server ? opts->address : NULL,
 		.server_port = opts->port,
 	};
-	int r = pidfile_write(opts, getpid());
+	int r;
 
+	if (opts->many && (opts->record || opts->stats || opts->page_server))
+		return log_errno(-EINVAL, "--many: not with --record, --stats or --page-server, "
+				 "which are about one restore");
+	r = pidfile_write(opts, getpid());
 	if (r < 0)
 		return r;
 	return lazy_pages_run(&lazy) ? -EIO : 0;

@@ -65,6 +65,8 @@ const struct option_row option_table[] = {
 	  "log to FILE below the work directory (default: stderr)", FIELD(log_file) },
 	{ "lsm-profile", 0, OPTION_REFUSED, COMMAND_ALL, "PROFILE", NULL, 0 },
 	{ "manage-cgroups", 0, OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },
+	{ "many", 0, OPTION_BOOL, LAZY, NULL,
+	  "serve any number of restores, until SIGTERM", FIELD(many) },
 	{ "no-default-config", 0, OPTION_BOOL, COMMAND_ALL, NULL,
 	  "do not read the default configuration files", FIELD(no_default_config) },
 	{ "on-demand", 0, OPTION_BOOL, RESTORE | LAZY, NULL,
