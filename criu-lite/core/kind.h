@@ -132,6 +132,8 @@ struct vma_kind {
 	int (*check)(struct restore *r, struct task *t, const VmaEntry *entry);
 	/* Once, in the root task when it has opened all files: what several mappings share. */
 	int (*open)(struct restore *r);
+	/* The same where nothing is restored: whether the content is what was dumped. */
+	int (*verify)(const struct restore *r);
 	/* Says which descriptor the restorer maps; all else is filled from the entry. */
 	int (*plan)(struct restore *r, struct task *t, const VmaEntry *entry,
 		    struct restorer_vma *vma);

@@ -241,6 +241,31 @@ int memory_restore_load(struct restore *r, struct task *t)
 	return 0;
 }
 
+/* What the tasks read themselves; the rest is looked at by who brings it. */
+static int verify_task(const struct restore *r, const struct task *t)
+{
+	int ret = 0;
+
+	for (size_t i = 0; ret >= 0 && i < count_ordinary(t); i++) {
+		const VmaEntry *e = t->mm->vmas[i];
+
+		if (memory_restore_pages(r, e) == PLAN_PAGES_READ)
+			ret = page_map_verify(t->restore->pages, e->start, e->end);
+	}
+	return ret;
+}
+
+int memory_restore_verify(const struct restore *r)
+{
+	const struct task *t;
+	int ret = 0;
+
+	TAILQ_FOREACH(t, &r->tasks, link)
+		if (ret >= 0 && t->restore->pages)
+			ret = verify_task(r, t);
+	return ret;
+}
+
 int memory_restore_open(struct restore *r)
 {
 	struct task *t;

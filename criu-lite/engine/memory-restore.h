@@ -28,6 +28,12 @@ struct task;
 int memory_restore_load(struct restore *r, struct task *t);
 
 /*
+ * Holds what the tasks read of the pages files against its checksums: for the
+ * coordinator, while they do. Returns 0 or -errno, logged.
+ */
+int memory_restore_verify(const struct restore *r);
+
+/*
  * Turns the pages files of all tasks into service descriptors, and opens what
  * mappings share. Returns 0 or -errno.
  */

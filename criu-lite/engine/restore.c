@@ -37,6 +37,7 @@
 #include "engine/interrupt.h"
 #include "engine/lazy.h"
 #include "engine/load.h"
+#include "engine/memory-restore.h"
 #include "engine/pidfile.h"
 #include "engine/restore-task.h"
 #include "engine/stats.h"
@@ -253,6 +254,9 @@ static int drive(struct restore *r)
 	if (ret < 0)
 		return ret;
 	sync_open(r->sync, RESTORE_STAGE_FILES);
+	ret = memory_restore_verify(r);
+	if (ret < 0)
+		return ret;
 	ret = pass_stage(r, RESTORE_STAGE_MEMORY, threads);
 	if (ret < 0)
 		return ret;

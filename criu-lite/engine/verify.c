@@ -14,9 +14,19 @@
 #include "core/options.h"
 #include "core/restore.h"
 #include "engine/load.h"
+#include "engine/memory-restore.h"
 #include "image/dir.h"
 #include "sys/features.h"
 #include "util/arena.h"
+
+static int verify_pages(const struct restore *r)
+{
+	int ret = memory_restore_verify(r);
+
+	for (const struct vma_kind *const *k = r->kinds->vmas; ret >= 0 && *k; k++)
+		ret = (*k)->verify ? (*k)->verify(r) : 0;
+	return ret;
+}
 
 static size_t count_tasks(const struct restore *r)
 {
@@ -49,6 +59,8 @@ int verify_run(const struct options *opts, const struct kind_table *kinds)
 		return ret;
 	r.arena = arena_new();
 	ret = load_images(&r);
+	if (ret >= 0)
+		ret = verify_pages(&r);
 	if (ret < 0)
 		return ret;
 	printf("%s: looks good: %zu tasks, %zu open files\n", opts->images_dir, count_tasks(&r),

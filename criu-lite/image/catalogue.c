@@ -148,6 +148,7 @@ static const struct image_desc image_table[IMAGE_TYPE_COUNT] = {
 	[IMAGE_SHMEM_PAGEMAP] = HEADED("PAGEMAP", "pagemap-shmem-%u.img", 0x56084025,
 				       pagemap_head, pagemap_entry),
 	[IMAGE_PAGES] = RAW("PAGES", "pages-%u.img"),
+	[IMAGE_PAGE_CRCS] = RAW("PAGE_CRCS", "pages-crc-%u.img"),
 	[IMAGE_FILES] = ARRAY("FILES", "files.img", 0x56303138, file_entry),
 	[IMAGE_FDINFO] = ARRAY("FDINFO", "fdinfo-%u.img", 0x56213732, fdinfo_entry),
 	[IMAGE_PIPES_DATA] = ARRAY_EXTRA("PIPES_DATA", "pipes-data.img", 0x56453709,

@@ -5,7 +5,8 @@
  * Checksums are of what the writer wrote; what went past it (bytes of pipes,
  * spliced) is read back from the page cache. Page images have none: a restore
  * that maps them, or brings a page on first touch, must not read all of them
- * first. Their size is held against the list and against their page map.
+ * first. Their size is held against the list and against their page map, each of
+ * their pages against pages-crc-N.img when it is used.
  *
  * The inventory's own checksum is the last field of its message, four bytes at
  * the end of the file. It covers all bytes before them, also the length
@@ -134,6 +135,12 @@ static int file_crc(const struct image_dir *dir, const char *name, int fd, uint3
 static bool is_pages(const char *name)
 {
 	return image_desc_raw_by_name(name) == image_desc(IMAGE_PAGES);
+}
+
+/* Who writes the pages numbers both. */
+static bool goes_with_pages(const char *name)
+{
+	return is_pages(name) || image_desc_raw_by_name(name) == image_desc(IMAGE_PAGE_CRCS);
 }
 
 static int describe_file(const struct image_dir *dir, struct listed *file, ImageFileEntry *entry)
@@ -355,7 +362,7 @@ bool image_list_hides(const struct image_dir *dir, const char *name)
 	const InventoryEntry *inventory = dir->list->inventory;
 
 	if (!inventory || !strcmp(name, image_desc(IMAGE_INVENTORY)->name) ||
-	    (is_pages(name) && pages_elsewhere(inventory)))
+	    (goes_with_pages(name) && pages_elsewhere(inventory)))
 		return false;
 	return !bsearch(name, inventory->images, inventory->n_images, sizeof(*inventory->images),
 			compare_name);

@@ -15,17 +15,22 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "image/dir.h"
 #include "image/reader.h"
 #include "images/pagemap.pb-c.h"
+#include "pages/page_crcs.h"
 #include "util/array.h"
+#include "util/io.h"
 #include "util/log.h"
 #include "util/macro.h"
 
 /* A chain this long is a circle, or slower than dumping anew. */
 #define CHAIN_MAX 256
+/* Bytes that are verified at once. */
+#define VERIFY_SIZE (8UL << 20)
 #define PAGES_FLAGS_KNOWN (PAGE_PARENT | PAGE_LAZY | PAGE_PRESENT)
 /* A page number has 52 bits: the end of any range fits 64 bits in bytes. */
 #define PAGE_NUMBER_MAX (1ULL << 52)
@@ -39,9 +44,12 @@ void page_map_free(struct page_map *map)
 {
 	if (!map)
 		return;
-	for (size_t i = 0; i < map->n_files; i++)
+	for (size_t i = 0; i < map->n_files; i++) {
 		if (map->files[i].fd >= 0)
 			close(map->files[i].fd);
+		if (map->files[i].crcs_fd >= 0)
+			close(map->files[i].crcs_fd);
+	}
 	free(map->files);
 	free(map->extents);
 	free(map);
@@ -133,7 +141,8 @@ static int add_entry(struct page_map *map, const PagemapEntry *entry, size_t nr)
 	return push_extent(map, &add);
 }
 
-static int read_entries(struct page_map *map, struct image_reader *reader, uint32_t *pages_id)
+static int read_entries(struct page_map *map, struct image_reader *reader, uint32_t *pages_id,
+			bool *page_crcs)
 {
 	ProtobufCMessage *msg;
 	size_t nr = 0;
@@ -146,6 +155,7 @@ static int read_entries(struct page_map *map, struct image_reader *reader, uint3
 		return ret ? ret : -EINVAL;
 	}
 	*pages_id = ((PagemapHead *)msg)->pages_id;
+	*page_crcs = ((PagemapHead *)msg)->page_crcs;
 	image_message_free(msg);
 
 	while ((ret = image_reader_next(reader, &msg)) > 0) {
@@ -166,7 +176,7 @@ static int open_pages(struct page_map *map, struct image_dir *dir, uint32_t page
 
 	if (!file)
 		return log_errno(-ENOMEM, "pages-%u", pages_id);
-	*file = (struct page_file){ .fd = -1, .pages_id = pages_id };
+	*file = (struct page_file){ .fd = -1, .crcs_fd = -1, .pages_id = pages_id };
 	if (!want)
 		return 0;
 	file->fd = image_open_raw(dir, IMAGE_PAGES, pages_id, O_RDONLY | O_CLOEXEC);
@@ -191,6 +201,7 @@ static int load_one(struct image_dir *dir, enum image_type type, uint64_t key,
 	_cleanup_(page_map_cleanup) struct page_map *map = calloc(1, sizeof(*map));
 	_cleanup_(image_reader_cleanup) struct image_reader *reader = NULL;
 	uint32_t pages_id;
+	bool page_crcs;
 	int err;
 
 	if (!map)
@@ -199,9 +210,11 @@ static int load_one(struct image_dir *dir, enum image_type type, uint64_t key,
 	map->key = key;
 	err = image_reader_open(dir, type, key, &reader);
 	if (!err)
-		err = read_entries(map, reader, &pages_id);
+		err = read_entries(map, reader, &pages_id, &page_crcs);
 	if (!err)
 		err = open_pages(map, dir, pages_id);
+	if (!err && page_crcs && map->nr_pages)
+		err = page_crcs_open(dir, pages_id, map->nr_pages, &map->files[0].crcs_fd);
 	if (!err)
 		*ret = take_ptr(map);
 	return err;
@@ -251,6 +264,7 @@ static int take_files(struct page_map *out, struct page_map *from)
 			return log_errno(-ENOMEM, "page map of %" PRIu64, out->key);
 		*file = from->files[i];
 		file->fd = take_fd(&from->files[i].fd);
+		file->crcs_fd = take_fd(&from->files[i].crcs_fd);
 	}
 	return 0;
 }
@@ -356,4 +370,56 @@ const struct page_extent *page_map_find(const struct page_map *map, uint64_t add
 			high = mid;
 	}
 	return low < map->n_extents ? &map->extents[low] : NULL;
+}
+
+int page_map_check(const struct page_map *map, const struct page_extent *extent, uint64_t start,
+		   const uint32_t *crcs, const void *data, uint64_t len)
+{
+	const struct page_file *file = &map->files[extent->file];
+	uint64_t offset = extent->offset + (start - extent->start);
+	size_t n = len >> PAGE_SHIFT, bad = page_crcs_differ(crcs, data, n);
+
+	if (bad == n)
+		return 0;
+	offset += bad << PAGE_SHIFT;
+	return log_errno(-EBADMSG, "pages-%u: damaged at %#" PRIx64 ", page %#" PRIx64 " of %s %"
+			 PRIu64 ": not what pages-crc-%u has", file->pages_id, offset,
+			 start + (bad << PAGE_SHIFT), map_name(map), map->key, file->pages_id);
+}
+
+static int verify_part(const struct page_map *map, const struct page_extent *e, uint64_t start,
+		       uint64_t len)
+{
+	const struct page_file *file = &map->files[e->file];
+	uint64_t offset = e->offset + (start - e->start);
+	uint32_t crcs[VERIFY_SIZE >> PAGE_SHIFT];
+	size_t size = (len >> PAGE_SHIFT) * sizeof(*crcs);
+	ssize_t n = pread_all(file->crcs_fd, crcs, size, (offset >> PAGE_SHIFT) * sizeof(*crcs));
+	void *data;
+	int err;
+
+	if (n != (ssize_t)size)
+		return log_errno(n < 0 ? n : -EIO, "pages-crc-%u: cannot read", file->pages_id);
+	data = mmap(NULL, len, PROT_READ, MAP_SHARED, file->fd, offset);
+	if (data == MAP_FAILED)
+		return log_errno(-errno, "pages-%u: cannot map", file->pages_id);
+	err = page_map_check(map, e, start, crcs, data, len);
+	munmap(data, len);
+	return err;
+}
+
+int page_map_verify(const struct page_map *map, uint64_t start, uint64_t end)
+{
+	const struct page_extent *e = page_map_find(map, start);
+	int err = 0;
+
+	for (; !err && e && e->start < end; e = page_map_next(map, e)) {
+		uint64_t at = MAX(start, e->start), to = MIN(end, page_extent_end(e));
+
+		if (!page_extent_has_data(e) || map->files[e->file].crcs_fd < 0)
+			continue;
+		for (; !err && at < to; at += VERIFY_SIZE)
+			err = verify_part(map, e, at, MIN(to - at, VERIFY_SIZE));
+	}
+	return err;
 }

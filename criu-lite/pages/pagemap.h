@@ -43,6 +43,7 @@ struct page_file {
 	int fd;				/* -1: no extent has its bytes there */
 	uint32_t pages_id;
 	uint64_t size;			/* bytes */
+	int crcs_fd;			/* the checksums of its pages; -1: there are none */
 };
 
 struct page_map {
@@ -66,6 +67,15 @@ int page_map_load(struct image_dir *dir, enum image_type type, uint64_t key,
 		  struct page_map **map);
 void page_map_free(struct page_map *map);
 DEFINE_CLEANUP(struct page_map *, page_map, page_map_free)
+
+/*
+ * Whether @data, @len bytes, is what the dump had at @start, which is in @extent: @crcs are
+ * the checksums of these pages. Returns 0 or -EBADMSG, logged.
+ */
+int page_map_check(const struct page_map *map, const struct page_extent *extent, uint64_t start,
+		   const uint32_t *crcs, const void *data, uint64_t len);
+/* The same of all that the files have of [@start, @end). Returns 0 or -errno, logged. */
+int page_map_verify(const struct page_map *map, uint64_t start, uint64_t end);
 
 /* The extent that holds @addr, else the first one above it, else NULL. O(log n). */
 const struct page_extent *page_map_find(const struct page_map *map, uint64_t addr);

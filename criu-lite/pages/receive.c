@@ -205,6 +205,7 @@ static void remove_received(struct receiver *rc)
 
 		image_remove(rc->dir, got->type, got->key);
 		image_remove(rc->dir, IMAGE_PAGES, got->pages_id);
+		image_remove(rc->dir, IMAGE_PAGE_CRCS, got->pages_id);
 	}
 }
 

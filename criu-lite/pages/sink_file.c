@@ -14,6 +14,7 @@
 #include "image/dir.h"
 #include "image/writer.h"
 #include "images/pagemap.pb-c.h"
+#include "pages/page_crcs.h"
 #include "pages/sink-ops.h"
 #include "util/cleanup.h"
 #include "util/log.h"
@@ -21,6 +22,8 @@
 
 struct file_sink {
 	struct page_sink sink;
+	struct image_dir *dir;
+	uint32_t pages_id;
 	struct image_writer *map;
 	/* The extent that may still grow; nr_pages 0: none. */
 	uint64_t start, nr_pages;
@@ -69,6 +72,8 @@ static int file_close(struct page_sink *s, int err)
 	int ret;
 
 	if (!err)
+		err = page_crcs_write(fs->dir, fs->pages_id, s->fd, s->written >> PAGE_SHIFT);
+	if (!err)
 		err = write_extent(fs);
 	if (fs->map && !err) {
 		ret = image_writer_close(take_ptr(fs->map));
@@ -97,14 +102,17 @@ int page_sink_file_open(struct image_dir *dir, enum image_type type, uint64_t ke
 	if (!fs)
 		return log_errno(-ENOMEM, "pages-%u", pages_id);
 	fs->sink = (struct page_sink){ .ops = &file_sink_ops, .fd = -1 };
+	fs->dir = dir;
+	fs->pages_id = pages_id;
 	err = image_writer_open(dir, type, key, &fs->map);
 	if (err) {
 		free(fs);
 		return err;
 	}
 	fs->sink.fd = image_open_raw(dir, IMAGE_PAGES, pages_id,
-				     O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC);
+				     O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC);
 	head.pages_id = pages_id;
+	head.has_page_crcs = head.page_crcs = true;
 	err = fs->sink.fd < 0 ? fs->sink.fd : image_write(fs->map, &head.base);
 	if (err)
 		return file_close(&fs->sink, err);

@@ -21,6 +21,7 @@ struct file_source {
 	struct page_source base;
 	struct page_map *map;
 	void **bytes;			/* one mapping for each file of the map, or NULL */
+	void **crcs;			/* the same, of the checksums */
 };
 
 static struct file_source *file_source(struct page_source *src)
@@ -28,8 +29,8 @@ static struct file_source *file_source(struct page_source *src)
 	return container_of(src, struct file_source, base);
 }
 
-static int file_lookup(struct page_source *src, uint64_t addr, uint64_t len,
-		       struct source_run *run)
+static int file_find(struct page_source *src, uint64_t addr, uint64_t len,
+		     struct source_run *run)
 {
 	struct file_source *fs = file_source(src);
 	const struct page_extent *e = page_map_find(fs->map, addr);
@@ -45,6 +46,21 @@ static int file_lookup(struct page_source *src, uint64_t addr, uint64_t len,
 	if (page_extent_has_data(e))
 		run->data = (const char *)fs->bytes[e->file] + e->offset + (addr - e->start);
 	return 0;
+}
+
+/* A damaged page is nobody's page. */
+static int file_lookup(struct page_source *src, uint64_t addr, uint64_t len,
+		       struct source_run *run)
+{
+	struct file_source *fs = file_source(src);
+	const struct page_extent *e = page_map_find(fs->map, addr);
+	int err = file_find(src, addr, len, run);
+
+	if (err || !run->data || !fs->crcs[e->file])
+		return err;
+	return page_map_check(fs->map, e, addr, (uint32_t *)fs->crcs[e->file] +
+			      ((e->offset + (addr - e->start)) >> PAGE_SHIFT),
+			      run->data, run->len);
 }
 
 /* Starts reading from the disk, without waiting for it. */
@@ -66,43 +82,66 @@ static int file_will_need(struct page_source *src, uint64_t addr, uint64_t len, 
 	return 0;
 }
 
+static uint64_t crcs_size(uint64_t size)
+{
+	return (size >> PAGE_SHIFT) * sizeof(uint32_t);
+}
+
 static void file_free(struct page_source *src)
 {
 	struct file_source *fs = file_source(src);
 
-	for (size_t i = 0; fs->bytes && i < fs->map->n_files; i++)
-		if (fs->bytes[i])
-			munmap(fs->bytes[i], fs->map->files[i].size);
+	for (size_t i = 0; i < fs->map->n_files; i++) {
+		uint64_t size = fs->map->files[i].size;
+
+		if (fs->bytes && fs->bytes[i])
+			munmap(fs->bytes[i], size);
+		if (fs->crcs && fs->crcs[i])
+			munmap(fs->crcs[i], crcs_size(size));
+	}
 	free(fs->bytes);
+	free(fs->crcs);
 	page_map_free(fs->map);
 	free(fs);
 }
 
 static const struct page_source_ops file_source_ops = {
 	.name = "file",
-	.find = file_lookup,
+	.find = file_find,
 	.lookup = file_lookup,
 	.will_need = file_will_need,
 	.free = file_free,
 };
 
+/* Takes @fd, if there is one: the mapping holds the file. */
+static int map_file(int *fd, uint64_t size, const char *what, uint32_t pages_id, void **mapping)
+{
+	void *bytes;
+
+	if (*fd < 0)
+		return 0;
+	bytes = mmap(NULL, size, PROT_READ, MAP_SHARED, *fd, 0);
+	if (bytes == MAP_FAILED)
+		return log_errno(-errno, "%s-%u: cannot map %" PRIu64 " bytes", what, pages_id,
+				 size);
+	*mapping = bytes;
+	close(take_fd(fd));
+	return 0;
+}
+
 static int map_files(struct file_source *fs)
 {
-	for (size_t i = 0; i < fs->map->n_files; i++) {
-		struct page_file *file = &fs->map->files[i];
-		void *bytes;
+	int err = 0;
 
-		if (file->fd < 0)
-			continue;
-		bytes = mmap(NULL, file->size, PROT_READ, MAP_SHARED, file->fd, 0);
-		if (bytes == MAP_FAILED)
-			return log_errno(-errno, "pages-%u: cannot map %" PRIu64 " bytes",
-					 file->pages_id, file->size);
-		fs->bytes[i] = bytes;
-		/* The mapping holds the file. */
-		close(take_fd(&file->fd));
+	for (size_t i = 0; !err && i < fs->map->n_files; i++) {
+		struct page_file *file = &fs->map->files[i];
+
+		err = map_file(&file->fd, file->size, "pages", file->pages_id, &fs->bytes[i]);
+		if (!err)
+			err = map_file(&file->crcs_fd, crcs_size(file->size), "pages-crc",
+				       file->pages_id, &fs->crcs[i]);
 	}
-	return 0;
+	return err;
 }
 
 int source_file_open_map(struct image_dir *dir, enum image_type type, uint64_t key,
@@ -120,7 +159,8 @@ int source_file_open_map(struct image_dir *dir, enum image_type type, uint64_t k
 		return err;
 	}
 	fs->bytes = calloc(fs->map->n_files + 1, sizeof(*fs->bytes));
-	err = fs->bytes ? map_files(fs) : log_errno(-ENOMEM, "page source of %" PRIu64, key);
+	fs->crcs = calloc(fs->map->n_files + 1, sizeof(*fs->crcs));
+	err = fs->bytes && fs->crcs ? map_files(fs) : log_errno(-ENOMEM, "page source of %" PRIu64, key);
 	if (err) {
 		source_free(&fs->base);
 		return err;

@@ -480,6 +480,7 @@ static void remove_images(struct image_dir *dir)
 {
 	image_remove(dir, IMAGE_PAGEMAP, PID);
 	image_remove(dir, IMAGE_PAGES, 1);
+	image_remove(dir, IMAGE_PAGE_CRCS, 1);
 	assert_int_equal(rmdir(dir->path), 0);
 	image_dir_free(dir);
 }

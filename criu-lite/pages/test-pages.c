@@ -465,12 +465,73 @@ static void test_arming(void **state)
 	}
 }
 
+static void change(struct image_dir *dir, enum image_type type, off_t at, int bits)
+{
+	int fd = image_open_raw(dir, type, 1, O_RDWR);
+	char byte;
+
+	assert_true(fd >= 0);
+	assert_int_equal(pread(fd, &byte, 1, at), 1);
+	byte ^= bits;
+	assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+	close(fd);
+}
+
+/* How page 3 is found damaged, in the pages file or in their checksums, and no other. */
+static void expect_damage(struct image_dir *dir)
+{
+	struct page_source *src;
+	struct source_run run;
+	struct page_map *map;
+
+	assert_int_equal(source_file_open(dir, IMAGE_PAGEMAP, KEY, &src), 0);
+	assert_int_equal(source_find(src, 0, AT(5), &run), 0);
+	assert_int_equal(source_lookup(src, 0, AT(3), &run), 0);
+	assert_int_equal(source_lookup(src, 0, AT(4), &run), -EBADMSG);
+	assert_int_equal(source_lookup(src, AT(4), AT(1), &run), 0);
+	source_free(src);
+	assert_int_equal(page_map_load(dir, IMAGE_PAGEMAP, KEY, &map), 0);
+	assert_int_equal(page_map_verify(map, 0, AT(3)), 0);
+	assert_int_equal(page_map_verify(map, AT(4), UINT64_MAX), 0);
+	assert_int_equal(page_map_verify(map, 0, UINT64_MAX), -EBADMSG);
+	page_map_free(map);
+}
+
+static void test_checksums(void **state)
+{
+	static const struct entry entries[] = {
+		{ 0, 5, PAGE_PRESENT }, { 9, 1, PAGE_PRESENT | PAGE_LAZY },
+	};
+	const struct dirs *d = *state;
+	struct page_map *map;
+	int fd;
+
+	write_map(d->top, 'a', entries, ARRAY_SIZE(entries));
+	for (int bit = 0; bit < 8; bit++) {
+		change(d->top, IMAGE_PAGES, AT(3) + 500 * bit, 1 << bit);
+		expect_damage(d->top);
+		change(d->top, IMAGE_PAGES, AT(3) + 500 * bit, 1 << bit);
+	}
+	change(d->top, IMAGE_PAGE_CRCS, 3 * sizeof(uint32_t), 1);
+	expect_damage(d->top);
+	fd = image_open_raw(d->top, IMAGE_PAGE_CRCS, 1, O_RDWR);
+	assert_int_equal(ftruncate(fd, 5 * sizeof(uint32_t)), 0);
+	assert_int_equal(page_map_load(d->top, IMAGE_PAGEMAP, KEY, &map), -EINVAL);
+	close(fd);
+	/* Whether it should be there is for the list of images to say. */
+	image_remove(d->top, IMAGE_PAGE_CRCS, 1);
+	assert_int_equal(page_map_load(d->top, IMAGE_PAGEMAP, KEY, &map), 0);
+	assert_int_equal(page_map_verify(map, 0, UINT64_MAX), 0);
+	page_map_free(map);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_round_trip, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_chain, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_circle, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_checksums, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_legacy, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hostile, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lazy_only, setup, teardown),

@@ -217,7 +217,7 @@ static void test_cut(void **state)
 		assert_int_equal(count_images(fx), 0);
 	}
 	assert_int_equal(receive_bytes(fx, buf, len), 0);
-	assert_int_equal(count_images(fx), 4);
+	assert_int_equal(count_images(fx), 6);
 	free(buf);
 }
 

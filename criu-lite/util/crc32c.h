@@ -8,7 +8,9 @@
 
 /* The checksum of what @crc is of, followed by @data; 0 is that of nothing. */
 uint32_t crc32c(uint32_t crc, const void *data, size_t len);
-/* The same without the processor's instruction. */
+/* Those of @n pages, each by itself. */
+void crc32c_pages(const void *pages, size_t n, uint32_t *crcs);
+/* As crc32c(), without the processor's instruction. */
 uint32_t crc32c_portable(uint32_t crc, const void *data, size_t len);
 
 #endif

@@ -5,9 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "util/crc32c.h"
+#include "util/macro.h"
 
 static void test_examples(void **state)
 {
@@ -43,11 +45,34 @@ static void test_pieces(void **state)
 	}
 }
 
+/* Any number of pages, each by itself. */
+static void test_pages(void **state)
+{
+	enum { N = 9 };
+	uint8_t *pages = malloc(N * PAGE_SIZE);
+	uint32_t crcs[N + 1];
+
+	(void)state;
+	assert_non_null(pages);
+	for (size_t i = 0; i < N * PAGE_SIZE; i++)
+		pages[i] = i * 37 + i / PAGE_SIZE;
+	for (size_t n = 0; n <= N; n++) {
+		crcs[n] = 0xbad;
+		crc32c_pages(pages, n, crcs);
+		assert_int_equal(crcs[n], 0xbad);
+		for (size_t i = 0; i < n; i++)
+			assert_int_equal(crcs[i], crc32c_portable(0, pages + i * PAGE_SIZE,
+								  PAGE_SIZE));
+	}
+	free(pages);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_examples),
 		cmocka_unit_test(test_pieces),
+		cmocka_unit_test(test_pages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

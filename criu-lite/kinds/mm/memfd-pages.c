@@ -172,8 +172,10 @@ static int fill_extent(const struct memfd_inode *inode, const struct page_extent
 	uint64_t offset = ext->offset + (start - ext->start);
 	int fd = inode->pages->files[ext->file].fd;
 	uint64_t whole = MIN(end, ALIGN_DOWN(inode->entry->size, PAGE_SIZE));
-	int ret = 0;
+	int ret = page_map_verify(inode->pages, start, end);
 
+	if (ret < 0)
+		return ret;
 	if (inode->huge_page)
 		return memfd_huge_fill(inode, ext, start, end);
 	if (start < whole)

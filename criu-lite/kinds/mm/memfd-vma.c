@@ -24,6 +24,7 @@
 #include "kinds/mm/kinds.h"
 #include "kinds/mm/vma.h"
 #include "pages/armable.h"
+#include "pages/pagemap.h"
 #include "sys/proc_maps.h"
 #include "util/array.h"
 #include "util/log.h"
@@ -200,6 +201,17 @@ bool memfd_vma_is_lazy(const struct restore *r, const VmaEntry *entry, uint64_t 
 	return true;
 }
 
+/* All inodes, of memfds as well. */
+static int anon_shared_verify(const struct restore *r)
+{
+	int ret = 0;
+
+	for (const struct memfd_inode *i = r->memfds; ret >= 0 && i; i = i->next)
+		if (i->pages)
+			ret = page_map_verify(i->pages, 0, UINT64_MAX);
+	return ret;
+}
+
 const struct vma_kind vma_memfd_private_kind = {
 	.name = "private mapping of a memfd",
 	.proto = "memfd.proto",
@@ -236,5 +248,6 @@ const struct vma_kind vma_anon_shared_kind = {
 	.pages = VMA_PAGES_NONE,
 	.check = anon_shared_check,
 	.open = anon_shared_open,
+	.verify = anon_shared_verify,
 	.plan = anon_shared_plan,
 };

@@ -7,6 +7,7 @@ damage by themselves, without a restore (test/fuzz/damage.c, fuzz-restore.c).
 """
 import argparse
 import concurrent.futures
+import functools
 import os
 import re
 import shutil
@@ -42,7 +43,7 @@ MAGIC_SIZE = 8
 
 
 def is_pages(name):
-    return name.startswith("pages-")
+    return re.fullmatch(r"pages-\d+\.img", name)
 
 
 def remove(data):
@@ -63,6 +64,12 @@ def cut_byte(data):
 
 def cut_page(data):
     return data[:-PAGE]
+
+
+def flip_bit(part, data):
+    """The lowest bit of a byte in that part of all."""
+    at = int(len(data) * part)
+    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1:]
 
 
 def foreign_magic(data):
@@ -87,6 +94,9 @@ DAMAGES = {
     "of another magic": (foreign_magic, lambda name, size: size and not is_pages(name)),
     "of a huge entry": (huge_entry, lambda name, size: size > MAGIC_SIZE and not is_pages(name)),
     "long by one byte": (extra_byte, lambda name, size: size and not is_pages(name)),
+    **{f"of another bit at {part:.0%}": (functools.partial(flip_bit, part),
+                                        lambda name, size: is_pages(name) and size)
+       for part in (0, 0.3, 0.7, 0.9999)},
 }
 
 
