@@ -25,6 +25,7 @@
 #include "util/io.h"
 #include "util/log.h"
 #include "util/macro.h"
+#include "util/zero.h"
 
 enum {
 	PLACE_ALIGN = 64,
@@ -43,14 +44,6 @@ static uint64_t place_size(void)
 	return ALIGN_UP(arch_pad_size(), PLACE_ALIGN);
 }
 
-static bool is_zero(const uint8_t *p, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (p[i])
-			return false;
-	return true;
-}
-
 /* The usable places in the last page of a mapping that ends at @end. Returns their number. */
 static size_t find_places(const uint8_t *page, uint64_t end, struct place places[PLACES_MAX])
 {
@@ -63,13 +56,13 @@ static size_t find_places(const uint8_t *page, uint64_t end, struct place places
 
 		if (arch_pad_detect(at, &place.sequence))
 			arch_pad_get_area(at, &place.area.addr, &place.area.len);
-		else if (!is_zero(at, size))
+		else if (!all_zero(at, size))
 			break;
 		places[n] = place;
 	}
 	/* The lowest place needs the margin below; a pad there has shown that it fits. */
 	if (n && !places[n - 1].sequence &&
-	    !is_zero(page + PAGE_SIZE - n * size - PLACE_MARGIN, PLACE_MARGIN))
+	    !all_zero(page + PAGE_SIZE - n * size - PLACE_MARGIN, PLACE_MARGIN))
 		n--;
 	return n;
 }
@@ -80,7 +73,7 @@ bool pad_tells_apart(const uint8_t *page, const uint8_t *clean)
 	size_t n = find_places(page, PAGE_SIZE, places), size = place_size();
 
 	/* What is not a pad in a usable place is zero. */
-	return is_zero(clean + PAGE_SIZE - n * size, n * size) &&
+	return all_zero(clean + PAGE_SIZE - n * size, n * size) &&
 	       memcmp(page, clean, PAGE_SIZE - n * size) == 0;
 }
 

@@ -17,7 +17,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -27,13 +26,9 @@
 #include "util/io.h"
 #include "util/log.h"
 #include "util/macro.h"
+#include "util/zero.h"
 
 #define CHUNK_SIZE (256UL << 10)
-
-static bool is_zero(const char *buf, size_t len)
-{
-	return !buf[0] && !memcmp(buf, buf + 1, len - 1);
-}
 
 static int save_chunk(const struct memfd_inode *inode, struct page_sink *sink, char *buf,
 		      uint64_t start, size_t len)
@@ -44,7 +39,7 @@ static int save_chunk(const struct memfd_inode *inode, struct page_sink *sink, c
 	if (n != (ssize_t)len)
 		return log_errno(n < 0 ? n : -EIO, "memfd %s: cannot read at %#lx",
 				 inode->entry->name, (unsigned long)start);
-	if (is_zero(buf, len))
+	if (all_zero(buf, len))
 		return 0;
 	ret = page_sink_extent(sink, start, len >> PAGE_SHIFT, PAGE_PRESENT);
 	return ret < 0 ? ret : page_sink_data(sink, buf, len);
