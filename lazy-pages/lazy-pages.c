@@ -78,15 +78,26 @@ static int remote_ready(struct server *server, struct watch *watch, uint32_t eve
 /* Connects before anybody waits for us. */
 static int connect_dump(struct server *server, const struct lazy_options *opts)
 {
-	int sock;
+	const struct fetch_options fetch = {
+		.token = &server->token, .retry = opts->retry, .wait = opts->on_loss_wait,
+	};
+	int sock, err;
 
 	if (!opts->server_address)
 		return 0;
+	err = token_read(opts->token_file, &server->token);
+	if (err)
+		return err;
 	sock = tcp_connect(opts->server_address, opts->server_port, PATIENCE_MS);
 	if (sock < 0)
 		return sock;
-	server->remote = (struct watch){ .fd = sock, .ready = remote_ready };
-	return page_fetch_new(sock, &server->fetch);
+	err = page_fetch_open(sock, &fetch, &server->fetch);
+	if (err)
+		return err;
+	/* It may be more than one socket. */
+	server->remote = (struct watch){ .fd = page_fetch_fd(server->fetch),
+					 .ready = remote_ready };
+	return 0;
 }
 
 /*
@@ -132,6 +143,8 @@ static int serve(void *arg, int guardian)
 		err = server_watch(server, &server->remote);
 	if (!err)
 		err = loop_run(server);
+	if (err && server->fetch)
+		page_fetch_leave(server->fetch);
 	progress_end(server);
 	if (!err)
 		end_remote(server);

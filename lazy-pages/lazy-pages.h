@@ -37,6 +37,9 @@ struct lazy_options {
 	/* The dump that still has the pages which the images leave out; NULL: none. */
 	const char *server_address;
 	uint16_t server_port;
+	const char *token_file;		/* what proves who is who; NULL: nothing */
+	unsigned int retry;		/* seconds for which a lost dump is looked for */
+	bool on_loss_wait;		/* and then, too: tasks wait; else the tree is killed */
 };
 
 /*

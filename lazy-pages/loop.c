@@ -20,6 +20,7 @@
 #include "lazy-pages/progress.h"
 #include "lazy-pages/serve.h"
 #include "lazy-pages/server.h"
+#include "pages/fetch.h"
 #include "util/clock.h"
 #include "util/log.h"
 #include "util/macro.h"
@@ -97,13 +98,23 @@ static bool anything_held(const struct server *server)
 	return false;
 }
 
+static bool source_lost(const struct server *server)
+{
+	return server->fetch && page_fetch_lost(server->fetch);
+}
+
 /* What there is to do when nobody waits for anything. */
 static int work_ahead(struct server *server, bool *worked)
 {
-	int err;
+	int err = 0;
 
 	if (!server->complete)
 		return 0;
+	/* As long as nothing comes, nothing that is filled says that a task has ended. */
+	if (source_lost(server))
+		err = serve_probe(server);
+	if (err)
+		return err;
 	if (!server->demand_only)
 		return serve_background(server, worked);
 	if (anything_held(server))
@@ -124,7 +135,7 @@ static bool finished(const struct server *server)
 /* How long the next round waits for input: not at all while there is work. */
 static int64_t next_wait(struct server *server, int n, bool worked)
 {
-	const bool only_demand = server->demand_only && server->complete;
+	const bool only_demand = (server->demand_only || source_lost(server)) && server->complete;
 	const bool deferred = anything_deferred(server);
 
 	if (n || worked)

@@ -247,6 +247,10 @@ static int answer_private(struct server *server, struct lazy_space *sp, const st
 	struct filled filled = {};
 	int err = fill_private(server, sp, r, addr, PAGE_SIZE, &filled);
 
+	if (err == -EAGAIN) {
+		err = source_hurry(sp->source->pages, source);
+		return err ? err : -EAGAIN;
+	}
 	if (err)
 		return err;
 	if (filled.outcome == FILL_FILLED && filled.data) {

@@ -19,6 +19,7 @@
 #include "lazy-pages/space.h"
 #include "lazy-pages/stats.h"
 #include "lazy-pages/working-set.h"
+#include "pages/token.h"
 
 struct image_dir;
 struct page_fetch;
@@ -109,6 +110,7 @@ struct server {
 	struct watch guardian;		/* its pidfd */
 	struct watch starter;		/* who started us, if it was no user */
 	struct watch remote;		/* the connection of the fetch */
+	struct token token;		/* what it proves itself with */
 	struct page_fetch *fetch;	/* asks the dump for what it still has; NULL: all is here */
 	struct lazy_space_list spaces;
 	struct lazy_segment_list segments;

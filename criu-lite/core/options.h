@@ -6,6 +6,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum on_loss {
+	ON_LOSS_KILL,
+	ON_LOSS_WAIT,
+};
+
 struct options {
 	int pid;			/* -t: the root of the tree to dump */
 	const char *images_dir;		/* -D */
@@ -30,6 +35,9 @@ struct options {
 	bool page_server;		/* dump: pages go to the one at address and port */
 	const char *address;
 	int port;			/* 0: none, or any */
+	const char *token_file;		/* a secret that dump and lazy-pages share */
+	int retry;			/* lazy-pages: seconds for which a lost dump is looked for */
+	int on_loss;			/* lazy-pages: and what then, enum on_loss */
 	uint64_t ghost_limit;		/* bytes that a file without a name may have */
 	bool all;			/* check --all */
 	const char *feature;		/* check --feature */

@@ -53,6 +53,9 @@ int lazy_serve(const struct options *opts)
 		.stats = opts->stats,
 		.server_address = opts->page_server ? opts->address : NULL,
 		.server_port = opts->port,
+		.token_file = opts->token_file,
+		.retry = opts->retry,
+		.on_loss_wait = opts->on_loss == ON_LOSS_WAIT,
 	};
 	int r;
 

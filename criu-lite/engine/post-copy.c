@@ -22,7 +22,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -31,7 +30,9 @@
 #include "engine/interrupt.h"
 #include "engine/page-server.h"
 #include "pages/answer.h"
+#include "pages/lend.h"
 #include "pages/pagemap.h"
+#include "pages/token.h"
 #include "sys/proc.h"
 #include "util/cleanup.h"
 #include "util/log.h"
@@ -40,7 +41,9 @@
 struct post_copy {
 	int listener;
 	int stop;			/* readable when a signal asks for an end */
-	int sock;			/* the peer; -1: none yet */
+	struct token token;		/* that the peer must have, if any */
+	struct page_lend *lend;		/* the session with one of ours */
+	int sock;			/* a plain peer; -1: it is none */
 	struct page_map **maps;		/* of the offers, which have them const */
 	struct page_offer *offers;	/* one for each live task */
 	size_t n_offers;
@@ -60,6 +63,8 @@ int post_copy_begin(struct dump *d, struct post_copy **out)
 	pc->stop = interrupt_fd();
 	pc->listener = pc->stop < 0 ? pc->stop : page_server_listen(d->opts);
 	r = pc->listener;
+	if (r >= 0)
+		r = token_read(d->opts->token_file, &pc->token);
 	if (r < 0) {
 		post_copy_free(pc);
 		return r;
@@ -106,24 +111,22 @@ static int offer_all(struct dump *d, struct post_copy *pc)
 }
 
 /* As long as nobody comes the tree stands still: a signal ends that. */
-static int wait_for_peer(struct post_copy *pc)
+static int lend(struct post_copy *pc)
 {
-	struct pollfd fds[] = {
-		{ .fd = pc->listener, .events = POLLIN },
-		{ .fd = pc->stop, .events = POLLIN },
+	const struct lend_options opts = {
+		.listener = pc->listener, .stop_fd = pc->stop, .offers = pc->offers,
+		.n_offers = pc->n_offers, .token = &pc->token,
 	};
+	int r = page_lend_new(&opts, &pc->lend);
 
-	while (poll(fds, ARRAY_SIZE(fds), -1) < 0)
-		if (errno != EINTR)
-			return log_errno(-errno, "dump --lazy-pages: cannot wait");
-	if (fds[1].revents)
-		return interrupt_check("dump --lazy-pages");
-	pc->sock = page_server_accept(pc->listener);
-	if (pc->sock < 0)
-		return pc->sock;
+	if (r >= 0)
+		r = page_lend_serve(pc->lend, &pc->sock);
+	if (r != LEND_PLAIN)
+		return r;
+	page_lend_free(take_ptr(pc->lend));
 	/* There is one peer. Another one is to be told so, not to wait. */
 	close(take_fd(&pc->listener));
-	return 0;
+	return page_answer(pc->sock, pc->offers, pc->n_offers, pc->stop);
 }
 
 int post_copy_serve(struct dump *d, struct post_copy *pc)
@@ -136,9 +139,7 @@ int post_copy_serve(struct dump *d, struct post_copy *pc)
 	if (r >= 0)
 		r = page_server_ready(d->opts, pc->listener);
 	if (r >= 0)
-		r = wait_for_peer(pc);
-	if (r >= 0)
-		r = page_answer(pc->sock, pc->offers, pc->n_offers, pc->stop);
+		r = lend(pc);
 	if (r < 0)
 		log_error("dump --lazy-pages: the tree was not taken over: it runs on here");
 	return r;
@@ -146,7 +147,11 @@ int post_copy_serve(struct dump *d, struct post_copy *pc)
 
 void post_copy_end(struct post_copy *pc)
 {
-	if (pc && page_answer_close(pc->sock) < 0)
+	int r = 0;
+
+	if (pc)
+		r = pc->lend ? page_lend_close(pc->lend) : page_answer_close(pc->sock);
+	if (r < 0)
 		log_warn("dump --lazy-pages: who has the tree now was not told that it ended here");
 }
 
@@ -158,6 +163,8 @@ void post_copy_free(struct post_copy *pc)
 		page_map_free(pc->maps[i]);
 		close_cleanup(&pc->offers[i].mem);
 	}
+	if (pc->lend)
+		page_lend_free(pc->lend);
 	free(pc->maps);
 	free(pc->offers);
 	close_cleanup(&pc->listener);

@@ -71,6 +71,9 @@ const struct option_row option_table[] = {
 	  "do not read the default configuration files", FIELD(no_default_config) },
 	{ "on-demand", 0, OPTION_BOOL, RESTORE | LAZY, NULL,
 	  "lazy: bring no page that nobody touches", FIELD(on_demand) },
+	{ "on-loss", 0, OPTION_CHOICE, LAZY, "kill|wait",
+	  "when the dump is lost for good: kill the tree (default), or let tasks wait for it",
+	  FIELD(on_loss) },
 	{ "page-server", 0, OPTION_BOOL, DUMP | LAZY, NULL,
 	  "send memory to the page server at --address and --port, or bring it from there",
 	  FIELD(page_server) },
@@ -84,6 +87,8 @@ const struct option_row option_table[] = {
 	{ "restore-detached", 'd', OPTION_BOOL, RESTORE, NULL,
 	  "do not wait for the restored tree", FIELD(detach) },
 	{ "restore-sibling", 'S', OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },
+	{ "retry", 0, OPTION_INT, LAZY, "SECONDS",
+	  "how long to look for a dump whose connection is lost (default: 0)", FIELD(retry) },
 	{ "root", 'r', OPTION_REFUSED, COMMAND_ALL, "PATH", NULL, 0 },
 	{ "shell-job", 'j', OPTION_BOOL, DUMP | RESTORE | VERIFY, NULL,
 	  "the tree belongs to a shell: its session and terminal come from outside",
@@ -97,6 +102,9 @@ const struct option_row option_table[] = {
 	{ "stream", 0, OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },
 	{ "tcp-close", 0, OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },
 	{ "tcp-established", 0, OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },
+	{ "token-file", 0, OPTION_STRING, DUMP | LAZY, "FILE",
+	  "a secret that the dump --lazy-pages and its lazy-pages server share",
+	  FIELD(token_file) },
 	{ "track-mem", 0, OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },
 	{ "tree", 't', OPTION_PID, DUMP, "PID", "the root of the tree to dump", FIELD(pid) },
 	{ "verbosity", 'v', OPTION_VERBOSITY, COMMAND_ALL, "N",
@@ -162,6 +170,23 @@ static int set_verbosity(int *verbosity, const struct option_row *row, const cha
 	return 0;
 }
 
+static int set_choice(int *number, const struct option_row *row, const char *arg,
+		      const char *where)
+{
+	const char *word = row->arg;
+
+	for (int i = 0; arg && word; i++) {
+		size_t len = strcspn(word, "|");
+
+		if (strlen(arg) == len && !strncmp(arg, word, len)) {
+			*number = i;
+			return 0;
+		}
+		word = word[len] ? word + len + 1 : NULL;
+	}
+	return bad_value(row, arg, where);
+}
+
 int option_set(struct options *opts, const struct option_row *row, const char *arg,
 	       const char *where)
 {
@@ -174,6 +199,8 @@ int option_set(struct options *opts, const struct option_row *row, const char *a
 			return log_errno(-EINVAL, "%s: --%s takes no argument", where, row->name);
 		*(bool *)field = true;
 		return 0;
+	case OPTION_CHOICE:
+		return set_choice(field, row, arg, where);
 	case OPTION_STRING:
 		if (!arg || !*arg)
 			return bad_value(row, arg, where);

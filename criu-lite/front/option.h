@@ -13,6 +13,7 @@
 
 enum option_type {
 	OPTION_BOOL,
+	OPTION_CHOICE,		/* one of the words of @arg, "a|b"; the field is its number */
 	OPTION_STRING,
 	OPTION_INT,		/* a descriptor or a count, >= 0 */
 	OPTION_PID,

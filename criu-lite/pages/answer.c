@@ -111,16 +111,15 @@ static int receive_frame(struct answerer *a, struct page_frame *frame)
 	return 0;
 }
 
-static const struct page_offer *find_offer(const struct answerer *a, uint64_t pid)
+const struct page_offer *page_offer_find(const struct page_offer *offers, size_t n, uint64_t pid)
 {
-	for (size_t i = 0; i < a->n_offers; i++)
-		if (a->offers[i].map->key == pid)
-			return &a->offers[i];
+	for (size_t i = 0; i < n; i++)
+		if (offers[i].map->key == pid)
+			return &offers[i];
 	return NULL;
 }
 
-/* How many pages may be given from the address on. */
-static uint64_t pages_from(const struct page_offer *offer, uint64_t addr)
+uint64_t page_offer_pages(const struct page_offer *offer, uint64_t addr)
 {
 	const struct page_extent *e = page_map_find(offer->map, addr);
 
@@ -158,7 +157,7 @@ static int give(struct answerer *a, const struct page_offer *offer, const struct
 
 static int on_get(struct answerer *a, const struct page_frame *frame)
 {
-	const struct page_offer *offer = find_offer(a, frame->target);
+	const struct page_offer *offer = page_offer_find(a->offers, a->n_offers, frame->target);
 	struct page_frame answer = {
 		.command = FRAME_ADD_F, .flags = PAGE_PRESENT, .vaddr = frame->vaddr,
 		.target = frame->target,
@@ -168,7 +167,7 @@ static int on_get(struct answerer *a, const struct page_frame *frame)
 		return refuse(frame, "there is no such task");
 	if (frame->vaddr % PAGE_SIZE)
 		return refuse(frame, "the address is not page-aligned");
-	answer.nr_pages = MIN(frame->nr_pages, pages_from(offer, frame->vaddr));
+	answer.nr_pages = MIN(frame->nr_pages, page_offer_pages(offer, frame->vaddr));
 	if (!answer.nr_pages)
 		return refuse(frame, "there is nothing to be had");
 	return give(a, offer, &answer);

@@ -7,6 +7,7 @@
 #define CRIU_LITE_PAGES_ANSWER_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct page_map;
 
@@ -15,6 +16,11 @@ struct page_offer {
 	const struct page_map *map;	/* what is PAGE_LAZY alone there is given, and nothing else */
 	int mem;			/* where to read it: offsets are addresses */
 };
+
+/* The offer of the task @pid, or NULL. */
+const struct page_offer *page_offer_find(const struct page_offer *offers, size_t n, uint64_t pid);
+/* How many pages may be given from the address on. */
+uint64_t page_offer_pages(const struct page_offer *offer, uint64_t addr);
 
 /*
  * Answers what comes over @sock (a stream socket; stays the caller's) until the

@@ -15,6 +15,9 @@ struct fetch_request {
 	uint64_t start, len;		/* bytes; the length is that of the answer once it begins */
 	uint64_t got;			/* bytes that have come */
 	bool used;			/* it was looked at, up to its end */
+	bool urgent;			/* a task waits for it */
+	uint32_t id;			/* fetch_lanes.c: its name on the wire */
+	bool damaged;			/* fetch_lanes.c: an answer to it was */
 	char *data;
 };
 
@@ -23,12 +26,16 @@ TAILQ_HEAD(fetch_list, fetch_request);
 struct fetch_ops {
 	/* Bytes: of one request that no fault waits for; as in fetch.h. */
 	uint64_t request_max, window_min, window_max;
+	/* What is urgent is answered before what is not. */
+	bool overtakes;
 	/* Asks for what is now the last that waits. All return 0 or -errno, logged. */
 	int (*ask)(struct page_fetch *f, struct fetch_request *r);
 	/* Takes the answers that are there. */
 	int (*receive)(struct page_fetch *f);
 	/* The last words; free() comes after it. */
 	int (*close)(struct page_fetch *f);
+	/* NULL: the end of the connection says it. */
+	void (*leave)(struct page_fetch *f);
 	void (*free)(struct page_fetch *f);
 };
 
@@ -42,6 +49,7 @@ struct page_fetch {
 	uint64_t used;			/* bytes */
 	uint64_t window;
 	uint64_t calm;			/* bytes that came since the last fault */
+	bool lost;			/* nothing can be asked for now */
 };
 
 void fetch_init(struct page_fetch *f, const struct fetch_ops *ops, int fd);

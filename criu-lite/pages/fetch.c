@@ -67,7 +67,7 @@ static struct fetch_request *oldest_arrived(const struct page_fetch *f, bool use
 	return NULL;
 }
 
-static int ask(struct page_fetch *f, int pid, uint64_t start, uint64_t len)
+static int ask(struct page_fetch *f, int pid, uint64_t start, uint64_t len, bool urgent)
 {
 	struct fetch_request *r = calloc(1, sizeof(*r));
 
@@ -80,6 +80,7 @@ static int ask(struct page_fetch *f, int pid, uint64_t start, uint64_t len)
 	r->pid = pid;
 	r->start = start;
 	r->len = len;
+	r->urgent = urgent;
 	f->unused += len;
 	TAILQ_INSERT_TAIL(&f->waiting, r, link);
 	return f->ops->ask(f, r);
@@ -118,7 +119,8 @@ int page_fetch_get(struct page_fetch *f, int pid, uint64_t addr, uint64_t len,
 		if (!find(&f->waiting, pid, addr)) {
 			f->window = f->ops->window_min;
 			f->calm = 0;
-			err = ask(f, pid, addr, MIN(len, f->ops->request_max));
+			err = ask(f, pid, addr, MIN(len, f->ops->request_max),
+				  len <= PAGE_SIZE);
 		}
 		return err ? err : -EAGAIN;
 	}
@@ -127,6 +129,19 @@ int page_fetch_get(struct page_fetch *f, int pid, uint64_t addr, uint64_t len,
 	if (addr + *got == r->start + r->len)
 		mark_used(f, r);
 	return 0;
+}
+
+/* What is on its way may be far behind: it is asked for again, where that is of use. */
+int page_fetch_hurry(struct page_fetch *f, int pid, uint64_t addr)
+{
+	const struct fetch_request *r;
+
+	if (!f->ops->overtakes)
+		return 0;
+	TAILQ_FOREACH(r, &f->waiting, link)
+		if (r->urgent && r->pid == pid && addr >= r->start && addr - r->start < r->len)
+			return 0;
+	return ask(f, pid, addr, PAGE_SIZE, true);
 }
 
 bool page_fetch_arrived(const struct page_fetch *f, int *pid, uint64_t *addr, uint64_t *len)
@@ -166,7 +181,7 @@ int page_fetch_ahead(struct page_fetch *f, int pid, uint64_t addr, uint64_t len,
 		}
 		if (f->unused >= f->window)
 			break;
-		err = ask(f, pid, at, part);
+		err = ask(f, pid, at, part, false);
 		at += part;
 	}
 	*asked = MIN(at - addr, len);
@@ -199,6 +214,17 @@ void fetch_drop_arrived(struct page_fetch *f)
 int page_fetch_receive(struct page_fetch *f)
 {
 	return f->ops->receive(f);
+}
+
+bool page_fetch_lost(const struct page_fetch *f)
+{
+	return f->lost;
+}
+
+void page_fetch_leave(struct page_fetch *f)
+{
+	if (f->ops->leave)
+		f->ops->leave(f);
 }
 
 int page_fetch_close(struct page_fetch *f)

@@ -4,16 +4,17 @@
  * the memory of a tree that was dumped with --lazy-pages (spec/images.md,
  * section 16.4).
  *
- * Nothing here waits, but page_fetch_close(). A page that has not come is asked
- * for, and the caller told to come back: when the socket is readable
- * page_fetch_receive() takes what there is.
+ * Nothing here waits, but page_fetch_open() and page_fetch_close(). A page that
+ * has not come is asked for, and the caller told to come back: when the socket is
+ * readable page_fetch_receive() takes what there is.
  *
  *	asked for	|F|BBBB|BBBB|BBBB|	F: a fault, asked for at once
  *	answered	|F|BBBB|		B: more, as far as the window goes
  *
- * The server answers in the order of the requests, so a fault waits for what was
- * asked for before it. That is the window: small when there are faults, and
- * growing as long as there are none.
+ * A plain server (CRIU's protocol) answers in the order of the requests, so a fault waits for
+ * what was asked for before it. That is the window: small when there are faults, and growing
+ * as long as there are none. One of ours has a connection of its own for faults; the window
+ * then only says how much of the network and of our memory the rest may have.
  */
 #ifndef CRIU_LITE_PAGES_FETCH_H
 #define CRIU_LITE_PAGES_FETCH_H
@@ -24,13 +25,27 @@
 #include "util/cleanup.h"
 
 struct page_fetch;
+struct token;
 
 /* Bytes that may be on their way without anybody waiting for them. */
 #define FETCH_WINDOW_MIN (128UL << 10)
 #define FETCH_WINDOW_MAX (1UL << 20)
 
-/* Owns @sock, a stream socket, also on failure. Returns 0 or -errno, logged. */
+struct fetch_options {
+	const struct token *token;	/* stays the caller's */
+	unsigned int retry;		/* seconds for which a lost connection is looked for; 0: not */
+	bool wait;			/* for ever, with a word when they are over */
+};
+
+/*
+ * Begins a session over @sock, a connected stream socket, which it owns, also on failure.
+ * Returns 0 or -errno, logged. page_fetch_open() says hello, waits for the answer, and speaks
+ * what the other end does. The other two know.
+ */
+int page_fetch_open(int sock, const struct fetch_options *opts, struct page_fetch **fetch);
 int page_fetch_new(int sock, struct page_fetch **fetch);
+int page_fetch_lanes_new(int sock, uint64_t session, const struct fetch_options *opts,
+			 struct page_fetch **fetch);
 /* To be watched for input. Owned by the fetch. */
 int page_fetch_fd(const struct page_fetch *fetch);
 
@@ -42,6 +57,8 @@ int page_fetch_fd(const struct page_fetch *fetch);
  */
 int page_fetch_get(struct page_fetch *fetch, int pid, uint64_t addr, uint64_t len,
 		   const void **data, uint64_t *got);
+/* A task waits for the page at @addr, for which page_fetch_get() has just said -EAGAIN. */
+int page_fetch_hurry(struct page_fetch *fetch, int pid, uint64_t addr);
 /*
  * Asks for what will be wanted soon, as far as the window goes; what has arrived and
  * was not looked at is still in it. Returns 0, or -errno, logged; *asked: how many
@@ -60,12 +77,16 @@ void page_fetch_unwanted(struct page_fetch *fetch);
  * server is gone, -EPROTO when it says what nobody asked for.
  */
 int page_fetch_receive(struct page_fetch *fetch);
+/* Nothing comes for now: the server is looked for. */
+bool page_fetch_lost(const struct page_fetch *fetch);
 
 /*
  * Tells the server that nothing is wanted any more, and waits for its word that
  * it knows. Frees the fetch in any case. 0 or -errno, logged.
  */
 int page_fetch_close(struct page_fetch *fetch);
+/* Tells the server that nobody will come back, if it can. */
+void page_fetch_leave(struct page_fetch *fetch);
 /* Frees it; for the server the session was broken off. */
 void page_fetch_free(struct page_fetch *fetch);
 DEFINE_CLEANUP(struct page_fetch *, page_fetch, page_fetch_free)

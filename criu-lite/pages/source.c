@@ -61,6 +61,11 @@ int source_find(struct page_source *src, uint64_t addr, uint64_t len, struct sou
 	return query(src, src->ops->find, false, addr, len, run);
 }
 
+int source_hurry(struct page_source *src, uint64_t addr)
+{
+	return src->ops->hurry ? src->ops->hurry(src, addr) : 0;
+}
+
 int source_will_need(struct page_source *src, uint64_t addr, uint64_t len, uint64_t *near)
 {
 	*near = 0;

@@ -47,6 +47,8 @@ struct page_source_ops {
 	 */
 	int (*lookup)(struct page_source *src, uint64_t addr, uint64_t len,
 		      struct source_run *run);
+	/* As source_hurry(); NULL: all that it can do it does. */
+	int (*hurry)(struct page_source *src, uint64_t addr);
 	/* As source_will_need(). */
 	int (*will_need)(struct page_source *src, uint64_t addr, uint64_t len, uint64_t *near);
 	void (*free)(struct page_source *src);
@@ -67,6 +69,8 @@ struct page_source {
 int source_lookup(struct page_source *src, uint64_t addr, uint64_t len, struct source_run *run);
 /* The same without its bytes: what kind it is and how long. Never -EAGAIN. */
 int source_find(struct page_source *src, uint64_t addr, uint64_t len, struct source_run *run);
+/* A task waits for the page at @addr, whose lookup was -EAGAIN. 0 or -errno, logged. */
+int source_hurry(struct page_source *src, uint64_t addr);
 /*
  * Says that [@addr, @addr + @len) will be looked up soon. *near: for how much of
  * it, from @addr on, something was done about that; 0: no room for it now, later

@@ -62,6 +62,11 @@ static int remote_lookup(struct page_source *src, uint64_t addr, uint64_t len,
 	return page_fetch_get(rs->fetch, src->key, addr, there, &run->data, &run->len);
 }
 
+static int remote_hurry(struct page_source *src, uint64_t addr)
+{
+	return page_fetch_hurry(remote_source(src)->fetch, src->key, addr);
+}
+
 static int remote_will_need(struct page_source *src, uint64_t addr, uint64_t len, uint64_t *near)
 {
 	struct remote_source *rs = remote_source(src);
@@ -87,6 +92,7 @@ static const struct page_source_ops remote_source_ops = {
 	.name = "remote",
 	.find = remote_find,
 	.lookup = remote_lookup,
+	.hurry = remote_hurry,
 	.will_need = remote_will_need,
 	.free = remote_free,
 };

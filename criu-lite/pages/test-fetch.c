@@ -14,7 +14,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,47 +27,12 @@
 #include "pages/pagemap.h"
 #include "pages/sink.h"
 #include "pages/source.h"
+#include "pages/test-lent.h"
 #include "util/io.h"
 #include "util/macro.h"
 
-#define AT(page) ((uint64_t)(page) * PAGE_SIZE)
-#define PID 7
 #define FRAME(name, bits, pages, at, pid) \
 	{ .command = name, .flags = bits, .nr_pages = pages, .vaddr = at, .target = pid }
-#define N_PAGES 1024
-
-/*
- *	page	0    16   32        64             1024
- *	map	|    |LLLL|PPPP|....|LLLLLLLLLLLLLLL|	L: lazy, given	P: in the images
- */
-static struct page_extent extents[] = {
-	{ .start = AT(16), .len = AT(16), .flags = PAGE_LAZY },
-	{ .start = AT(32), .len = AT(16), .flags = PAGE_PRESENT },
-	{ .start = AT(64), .len = AT(N_PAGES - 64), .flags = PAGE_LAZY },
-};
-static const struct page_map map = {
-	.type = IMAGE_PAGEMAP, .key = PID, .extents = extents, .n_extents = ARRAY_SIZE(extents),
-};
-
-static void fill_page(char *page, uint64_t number)
-{
-	memset(page, 'm', PAGE_SIZE);
-	memcpy(page + 8, &number, sizeof(number));
-}
-
-/* A task's memory: a file will do. */
-static int make_memory(void)
-{
-	char page[PAGE_SIZE];
-	int fd = memfd_create("memory", MFD_CLOEXEC);
-
-	assert_true(fd >= 0);
-	for (uint64_t i = 0; i < N_PAGES; i++) {
-		fill_page(page, i);
-		assert_int_equal(write_all(fd, page, sizeof(page)), 0);
-	}
-	return fd;
-}
 
 static void make_pair(int pair[2])
 {
@@ -83,7 +47,7 @@ static pid_t start_stoppable(int pair[2], int mem, int stop, int expected)
 	make_pair(pair);
 	pid = fork();
 	if (pid == 0) {
-		const struct page_offer offer = { .map = &map, .mem = mem };
+		const struct page_offer offer = { .map = &lent_map, .mem = mem };
 		int err;
 
 		close(pair[0]);
@@ -101,36 +65,10 @@ static pid_t start_answering(int pair[2], int mem, int expected)
 	return start_stoppable(pair, mem, -1, expected);
 }
 
-static void wait_end(pid_t pid)
-{
-	int status;
-
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-}
-
-static void wait_input(struct page_fetch *f)
-{
-	struct pollfd pfd = { .fd = page_fetch_fd(f), .events = POLLIN };
-
-	assert_int_equal(poll(&pfd, 1, 10000), 1);
-}
-
-static void check_pages(const char *data, uint64_t len, uint64_t addr)
-{
-	char page[PAGE_SIZE];
-
-	assert_true(len && len % PAGE_SIZE == 0);
-	for (uint64_t at = 0; at < len; at += PAGE_SIZE) {
-		fill_page(page, (addr + at) >> PAGE_SHIFT);
-		assert_memory_equal(data + at, page, PAGE_SIZE);
-	}
-}
-
 /* Everything there is, in the background, with a fault now and then. */
 static void test_session(void **state)
 {
-	int pair[2], mem = make_memory();
+	int pair[2], mem = lent_memory();
 	pid_t pid = start_answering(pair, mem, 0);
 	uint64_t at = AT(64), got, asked, fault = AT(16);
 	struct page_fetch *f;
@@ -144,7 +82,7 @@ static void test_session(void **state)
 		assert_true(asked && asked <= FETCH_WINDOW_MAX + FETCH_WINDOW_MIN);
 		err = page_fetch_get(f, PID, at, AT(N_PAGES) - at, &data, &got);
 		if (!err) {
-			check_pages(data, got, at);
+			lent_check(data, got, at);
 			at += got;
 			continue;
 		}
@@ -152,7 +90,7 @@ static void test_session(void **state)
 		if (fault < AT(32)) {
 			err = page_fetch_get(f, PID, fault, PAGE_SIZE, &data, &got);
 			if (!err) {
-				check_pages(data, got, fault);
+				lent_check(data, got, fault);
 				fault += PAGE_SIZE;
 			}
 		}
@@ -184,7 +122,7 @@ static void drop_one(struct page_fetch *f)
 /* What was asked for and is not wanted any more is in the way until it is dropped. */
 static void test_unwanted(void **state)
 {
-	int pair[2], mem = make_memory();
+	int pair[2], mem = lent_memory();
 	pid_t pid = start_answering(pair, mem, 0);
 	uint64_t asked, got;
 	struct page_fetch *f;
@@ -206,7 +144,7 @@ static void test_unwanted(void **state)
 		assert_int_equal(page_fetch_receive(f), 0);
 	}
 	assert_int_equal(got, PAGE_SIZE);
-	check_pages(data, got, AT(20));
+	lent_check(data, got, AT(20));
 	assert_int_equal(page_fetch_close(f), 0);
 	wait_end(pid);
 	close(mem);
@@ -222,7 +160,7 @@ static void test_answer_cut(void **state)
 	char answer[sizeof(frame) + PAGE_SIZE];
 
 	memcpy(answer, &frame, sizeof(frame));
-	fill_page(answer + sizeof(frame), 16);
+	lent_page(answer + sizeof(frame), 16);
 	for (size_t cut = 0; cut <= sizeof(answer); cut += cut < 64 || cut > PAGE_SIZE ? 1 : 61) {
 		struct page_fetch *f;
 		const void *data;
@@ -245,7 +183,7 @@ static void test_answer_cut(void **state)
 		err = page_fetch_get(f, PID, AT(16), PAGE_SIZE, &data, &got);
 		assert_int_equal(err, cut == sizeof(answer) ? 0 : -EAGAIN);
 		if (!err)
-			check_pages(data, got, AT(16));
+			lent_check(data, got, AT(16));
 		page_fetch_free(f);
 	}
 }
@@ -303,7 +241,7 @@ static void test_answer_odd(void **state)
 	uint64_t got;
 	int pair[2];
 
-	fill_page(answer.page, 16);
+	lent_page(answer.page, 16);
 	make_pair(pair);
 	assert_int_equal(page_fetch_new(pair[0], &f), 0);
 	assert_int_equal(write_all(pair[1], &answer, sizeof(answer)), 0);
@@ -318,10 +256,10 @@ static void test_answer_odd(void **state)
 	assert_int_equal(page_fetch_receive(f), 0);
 	assert_int_equal(page_fetch_get(f, PID, AT(16), AT(2), &data, &got), 0);
 	assert_int_equal(got, PAGE_SIZE);
-	check_pages(data, got, AT(16));
+	lent_check(data, got, AT(16));
 	/* The rest is asked for again, and was not answered. */
 	assert_int_equal(page_fetch_get(f, PID, AT(17), AT(1), &data, &got), -EAGAIN);
-	fill_page(answer.page, 17);
+	lent_page(answer.page, 17);
 	answer.frame.vaddr = AT(17);
 	assert_int_equal(write_all(pair[1], &answer, sizeof(answer)), 0);
 	assert_int_equal(write_all(pair[1], &status, sizeof(status)), 0);
@@ -332,7 +270,7 @@ static void test_answer_odd(void **state)
 /* Returns what the answering end makes of @len bytes and the end of the connection. */
 static int answer_bytes(int mem, const void *buf, size_t len)
 {
-	const struct page_offer offer = { .map = &map, .mem = mem };
+	const struct page_offer offer = { .map = &lent_map, .mem = mem };
 	int pair[2], err;
 
 	make_pair(pair);
@@ -351,7 +289,7 @@ static void test_requests_cut(void **state)
 		{ .command = FRAME_GET, .nr_pages = 1, .vaddr = AT(64), .target = PID },
 		{ .command = FRAME_CLOSE },
 	};
-	int mem = make_memory();
+	int mem = lent_memory();
 
 	for (size_t cut = 0; cut < sizeof(frames); cut++)
 		assert_int_equal(answer_bytes(mem, frames, cut), -ECONNRESET);
@@ -379,7 +317,7 @@ static void test_requests_hostile(void **state)
 		FRAME(FRAME_GET, 0, 1, AT(N_PAGES), PID),
 		FRAME(FRAME_GET, 0, 1, -PAGE_SIZE, PID),
 	};
-	int mem = make_memory();
+	int mem = lent_memory();
 
 	for (size_t i = 0; i < ARRAY_SIZE(frames); i++)
 		if (answer_bytes(mem, &frames[i], sizeof(frames[i])) != -EPROTO)
@@ -391,7 +329,7 @@ static void test_requests_hostile(void **state)
 static void test_request_long(void **state)
 {
 	static const uint64_t lengths[] = { 17, 1ULL << 52, UINT64_MAX };
-	int mem = make_memory();
+	int mem = lent_memory();
 
 	for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
 		struct page_frame frame = { .command = FRAME_GET, .nr_pages = lengths[i],
@@ -408,7 +346,7 @@ static void test_request_long(void **state)
 		assert_int_equal(frame.vaddr, AT(16));
 		assert_int_equal(frame.target, PID);
 		assert_int_equal(read_all(pair[0], data, AT(16)), AT(16));
-		check_pages(data, AT(16), AT(16));
+		lent_check(data, AT(16), AT(16));
 		free(data);
 		close(pair[0]);
 		wait_end(pid);
@@ -421,7 +359,7 @@ static void test_memory_gone(void **state)
 {
 	const struct page_frame frame = { .command = FRAME_GET, .nr_pages = 1, .vaddr = AT(16),
 					  .target = PID };
-	int mem = make_memory();
+	int mem = lent_memory();
 
 	assert_int_equal(ftruncate(mem, AT(16) + 100), 0);
 	assert_int_equal(answer_bytes(mem, &frame, sizeof(frame)), -ESRCH);
@@ -432,7 +370,7 @@ static void test_memory_gone(void **state)
 static void test_stop(void **state)
 {
 	const struct page_frame frame = FRAME(FRAME_GET, 0, N_PAGES - 64, AT(64), PID);
-	int mem = make_memory();
+	int mem = lent_memory();
 
 	for (int asks = 0; asks < 2; asks++) {
 		struct page_frame answer;
@@ -468,7 +406,7 @@ static struct image_dir *make_images(char *path)
 	assert_int_equal(page_sink_extent(sink, AT(16), 16, PAGE_LAZY), 0);
 	assert_int_equal(page_sink_extent(sink, AT(32), 16, PAGE_PRESENT), 0);
 	for (uint64_t i = 32; i < 48; i++) {
-		fill_page(page, i);
+		lent_page(page, i);
 		assert_int_equal(page_sink_data(sink, page, sizeof(page)), 0);
 	}
 	assert_int_equal(page_sink_extent(sink, AT(64), N_PAGES - 64, PAGE_LAZY), 0);
@@ -506,7 +444,7 @@ static void look_up_all(struct page_source *src, struct page_fetch *f)
 		assert_int_equal(run.kind, found.kind);
 		assert_true(run.len <= found.len);
 		if (run.kind == SOURCE_DATA)
-			check_pages(run.data, run.len, at);
+			lent_check(run.data, run.len, at);
 		else
 			assert_true(at < AT(16) || (at >= AT(48) && at < AT(64)));
 		at += run.len;
@@ -518,7 +456,7 @@ static void test_source(void **state)
 {
 	char path[] = "/tmp/fetch-test-XXXXXX";
 	struct image_dir *dir = make_images(path);
-	int pair[2], mem = make_memory();
+	int pair[2], mem = lent_memory();
 	pid_t pid = start_answering(pair, mem, 0);
 	struct page_source *src;
 	struct page_fetch *f;

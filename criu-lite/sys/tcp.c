@@ -13,6 +13,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -22,6 +23,9 @@
 #include "util/cleanup.h"
 #include "util/log.h"
 #include "util/macro.h"
+
+/* Who comes back is to find room, whoever else knocks. */
+#define BACKLOG 16
 
 static void free_addresses(struct addrinfo **info)
 {
@@ -66,7 +70,7 @@ static int listen_at(const struct addrinfo *info, uint16_t *port)
 
 	/* The port of a server that has just ended is free again. */
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) < 0 ||
-	    bind(fd, info->ai_addr, info->ai_addrlen) < 0 || listen(fd, 1) < 0)
+	    bind(fd, info->ai_addr, info->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0)
 		return -errno;
 	err = tcp_port(fd, port);
 	return err ? err : take_fd(&fd);
@@ -149,4 +153,39 @@ int tcp_connect(const char *address, uint16_t port, unsigned int timeout_ms)
 	if (fd < 0)
 		return log_errno(fd, "%s port %" PRIu16 ": cannot connect", address, port);
 	return fd;
+}
+
+int tcp_peer(int fd, struct tcp_address *peer)
+{
+	peer->len = sizeof(peer->addr);
+	if (getpeername(fd, (struct sockaddr *)&peer->addr, &peer->len) < 0)
+		return log_errno(-errno, "cannot tell who a connection is with");
+	return 0;
+}
+
+int tcp_connect_start(const struct tcp_address *peer, unsigned int timeout_ms)
+{
+	_cleanup_close_ int fd = socket(peer->addr.ss_family,
+					SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int err = fd < 0 ? -errno : watch_peer(fd, timeout_ms);
+
+	if (err)
+		return err;
+	if (connect(fd, (const struct sockaddr *)&peer->addr, peer->len) < 0 &&
+	    errno != EINPROGRESS)
+		return -errno;
+	return take_fd(&fd);
+}
+
+int tcp_connect_end(int fd)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+	socklen_t len = sizeof(int);
+	int err;
+
+	if (poll(&pfd, 1, 0) <= 0)
+		return -EAGAIN;
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
+		return -errno;
+	return -err;
 }

@@ -1,0 +1,705 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A lazy session between two of ours, from both ends, over TCP: each meets the other one, also
+ * through somebody who cuts and damages what they say, and a peer made by hand, who says
+ * whatever he likes. No byte is taken for a page that is not the one that was asked for.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "pages/answer.h"
+#include "pages/channel.h"
+#include "pages/fetch.h"
+#include "pages/hello.h"
+#include "pages/lend.h"
+#include "pages/test-lent.h"
+#include "sys/tcp.h"
+#include "util/clock.h"
+#include "util/io.h"
+#include "util/log.h"
+#include "util/macro.h"
+
+#define HERE "127.0.0.1"
+#define PATIENCE_MS 20000
+
+static const struct token none;
+
+static int make_listener(uint16_t *port)
+{
+	int fd;
+
+	*port = 0;
+	fd = tcp_listen(HERE, port);
+	assert_true(fd >= 0);
+	return fd;
+}
+
+/* That it is not told whether its last word was heard is no failure. */
+#define UNHEARD 1
+
+/* A dump that lends, in a process of its own; its exit code: whether it ended otherwise. */
+static pid_t start_lending(int mem, int expected, uint16_t *port)
+{
+	int listener = make_listener(port);
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		const struct page_offer offer = { .map = &lent_map, .mem = mem };
+		const struct lend_options opts = { .listener = listener, .stop_fd = -1,
+						   .offers = &offer, .n_offers = 1,
+						   .token = &none };
+		struct page_lend *l;
+		int plain, err = page_lend_new(&opts, &l);
+
+		if (!err)
+			err = page_lend_serve(l, &plain);
+		if (!err)
+			err = page_lend_close(l);
+		else if (expected == UNHEARD)
+			_exit(1);
+		_exit(err != expected && expected != UNHEARD);
+	}
+	close(listener);
+	return pid;
+}
+
+static struct page_fetch *start_asking(uint16_t port, unsigned int retry)
+{
+	const struct fetch_options opts = { .token = &none, .retry = retry };
+	int sock = tcp_connect(HERE, port, PATIENCE_MS);
+	struct page_fetch *f;
+
+	assert_true(sock >= 0);
+	return page_fetch_open(sock, &opts, &f) ? NULL : f;
+}
+
+/* Fetches [@at, @end), with a fault for each page of [@fault, AT(32)); 0 or -errno. */
+static int fetch_all(struct page_fetch *f, uint64_t at, uint64_t end, uint64_t fault)
+{
+	uint64_t got, asked;
+	const void *data;
+	int err = 0;
+
+	while (!err && at < end) {
+		err = page_fetch_ahead(f, PID, at, end - at, &asked);
+		if (!err)
+			err = page_fetch_get(f, PID, at, end - at, &data, &got);
+		if (!err) {
+			lent_check(data, got, at);
+			at += got;
+			continue;
+		}
+		if (err == -EAGAIN && fault < AT(32)) {
+			err = page_fetch_get(f, PID, fault, PAGE_SIZE, &data, &got);
+			if (!err) {
+				lent_check(data, got, fault);
+				fault += PAGE_SIZE;
+			} else if (err == -EAGAIN) {
+				err = page_fetch_hurry(f, PID, fault);
+			}
+		}
+		if (err && err != -EAGAIN)
+			return err;
+		wait_input(f);
+		err = page_fetch_receive(f);
+	}
+	return err;
+}
+
+static void test_session(void **state)
+{
+	int mem = lent_memory();
+	uint16_t port;
+	pid_t pid = start_lending(mem, 0, &port);
+	struct page_fetch *f = start_asking(port, 0);
+	uint64_t asked;
+
+	assert_non_null(f);
+	assert_int_equal(fetch_all(f, AT(64), AT(N_PAGES), AT(16)), 0);
+	/* What is still on its way is no reason not to end. */
+	assert_int_equal(page_fetch_ahead(f, PID, AT(64), AT(64), &asked), 0);
+	assert_int_equal(page_fetch_close(f), 0);
+	wait_end(pid);
+	close(mem);
+}
+
+/* Somebody in between: the first connections are cut, or damaged, at byte @at of what comes. */
+struct between {
+	uint16_t port;			/* of the dump */
+	long at;
+	int times;			/* how many connections */
+	bool damage;
+	bool requests;			/* it is what is asked, not what is answered */
+};
+
+struct wire {
+	int from, to;
+	long at;			/* bytes until then; -1: never */
+};
+
+/* False: it is over with it. */
+static bool pass_on(const struct between *b, struct wire *w)
+{
+	char buf[65536];
+	ssize_t n = recv(w->from, buf, sizeof(buf), MSG_DONTWAIT);
+
+	if (n < 0 && errno == EAGAIN)
+		return true;
+	if (n <= 0)
+		return false;
+	if (w->at >= 0 && w->at < n && b->damage)
+		buf[w->at] ^= 0x10;
+	if (w->at >= 0 && w->at < n && !b->damage) {
+		send(w->to, buf, w->at, MSG_NOSIGNAL);
+		return false;
+	}
+	if (w->at >= 0)
+		w->at = w->at < n ? -1 : w->at - n;
+	return send(w->to, buf, n, MSG_NOSIGNAL) == n;
+}
+
+#define WIRES 32
+
+static void take_one(struct between *b, int listener, struct wire *wires, int *n)
+{
+	int client = tcp_accept(listener, PATIENCE_MS);
+	int server = tcp_connect(HERE, b->port, PATIENCE_MS);
+	long at = b->times-- > 0 ? b->at : -1;
+
+	if (server < 0 || *n + 2 > WIRES)
+		_exit(1);
+	wires[(*n)++] = (struct wire){ server, client, b->requests ? -1 : at };
+	wires[(*n)++] = (struct wire){ client, server, b->requests ? at : -1 };
+}
+
+__attribute__((noreturn))
+static void stand_between(struct between *b, int listener)
+{
+	struct wire wires[WIRES];
+	int n = 0;
+
+	for (;;) {
+		struct pollfd fds[WIRES + 1];
+
+		for (int i = 0; i < n; i++)
+			fds[i] = (struct pollfd){ wires[i].from, POLLIN, 0 };
+		fds[n] = (struct pollfd){ listener, POLLIN, 0 };
+		poll(fds, n + 1, -1);
+		for (int i = 0; i < n; i++) {
+			if (!fds[i].revents || wires[i].from < 0 || pass_on(b, &wires[i]))
+				continue;
+			/* Both ways, and both ends. */
+			i &= ~1;
+			close(wires[i].from);
+			close(wires[i].to);
+			wires[i].from = wires[i + 1].from = -1;
+			fds[i].revents = fds[i + 1].revents = 0;
+		}
+		if (fds[n].revents)
+			take_one(b, listener, wires, &n);
+	}
+}
+
+/* What comes of a whole session with somebody in between. */
+static int session_between(struct between b, int mem, unsigned int retry)
+{
+	uint16_t port;
+	/* Of what is asked the last word may be cut, too. */
+	pid_t server = start_lending(mem, b.requests ? UNHEARD : 0, &b.port), between;
+	int listener = make_listener(&port), err;
+	struct page_fetch *f;
+
+	between = fork();
+	if (between == 0)
+		stand_between(&b, listener);
+	close(listener);
+	f = start_asking(port, retry);
+	err = f ? fetch_all(f, AT(64), AT(320), AT(24)) : -ECONNREFUSED;
+	if (!err)
+		err = page_fetch_close(f);
+	else if (f)
+		page_fetch_free(f);
+	kill(between, SIGKILL);
+	waitpid(between, NULL, 0);
+	if (err) {
+		kill(server, SIGKILL);
+		waitpid(server, NULL, 0);
+	} else {
+		wait_end(server);
+	}
+	return err;
+}
+
+/* Cut anywhere, each session is whole in the end, and there is no wrong page. */
+static void test_cuts(void **state)
+{
+	const size_t hello = sizeof(struct hello_offer) + sizeof(struct hello_verdict);
+	int mem = lent_memory();
+
+	/* The first hello is not said again. Behind it, every byte of the first message. */
+	for (long at = hello; at < (long)hello + 120; at += at < (long)hello + 40 ? 1 : 13)
+		assert_int_equal(session_between((struct between){ .at = at, .times = 2 }, mem,
+						 10), 0);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(session_between((struct between){
+			.at = hello + random() % 500000, .times = 1 + random() % 4 }, mem, 10), 0);
+	for (long at = sizeof(struct page_frame) + sizeof(struct hello_claim);
+	     at < 32 * 20; at += 11)
+		assert_int_equal(session_between((struct between){
+			.at = at, .times = 2, .requests = true }, mem, 3), 0);
+	/* Without --retry each cut is the end. */
+	assert_int_equal(session_between((struct between){ .at = hello + 5000, .times = 1 }, mem,
+					 0), -ECONNRESET);
+	close(mem);
+}
+
+/* One damaged byte is asked for again, also without --retry; one that is always is an error. */
+static void test_damage(void **state)
+{
+	const long hello = sizeof(struct hello_offer) + sizeof(struct hello_verdict);
+	int mem = lent_memory();
+
+	for (int i = 0; i < 40; i++)
+		assert_int_equal(session_between((struct between){
+			.at = hello + (i < 33 ? i : random() % 200000), .times = 1,
+			.damage = true }, mem, 0), 0);
+	assert_int_equal(session_between((struct between){ .at = hello + 3000, .times = 1000,
+							   .damage = true }, mem, 0), -EBADMSG);
+	close(mem);
+}
+
+/* The peer by hand. */
+struct hand {
+	struct channel lanes[HELLO_LANES];
+};
+
+static int hand_accept(int listener, struct hand *h)
+{
+	int sock = tcp_accept(listener, PATIENCE_MS), err;
+	struct pollfd pfd = { .fd = sock, .events = POLLIN };
+	struct hello hello;
+
+	hello_hear_init(&hello, &none);
+	while ((err = hello_hear(&hello, sock)) == -EAGAIN)
+		poll(&pfd, 1, -1);
+	if (err || hello_answer(&hello, sock, HELLO_WELCOME, 5))
+		_exit(2);
+	channel_open(&h->lanes[hello.said.claim.lane], sock);
+	return hello.said.claim.lane;
+}
+
+static void hand_receive(struct channel *ch)
+{
+	struct pollfd pfd = { .fd = ch->sock, .events = POLLIN };
+	int r;
+
+	while (!(r = channel_receive(ch)))
+		poll(&pfd, 1, -1);
+	if (r < 0)
+		_exit(3);
+}
+
+static void hand_send(struct channel *ch, struct message m, const void *payload)
+{
+	if (channel_send(ch, &m, payload) || channel_flush(ch))
+		_exit(4);
+}
+
+/* Starts @work in a process, as the dump that is at *port. */
+static pid_t start_hand(void (*work)(struct hand *h, int listener, int arg), int arg,
+			uint16_t *port)
+{
+	int listener = make_listener(port);
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		static struct hand h;
+
+		hand_accept(listener, &h);
+		hand_accept(listener, &h);
+		work(&h, listener, arg);
+		_exit(0);
+	}
+	close(listener);
+	return pid;
+}
+
+static struct message answer_to(const struct message *asked, unsigned int first, unsigned int n)
+{
+	return (struct message){ .type = MESSAGE_PAGES, .id = asked->id, .pid = asked->pid,
+				 .vaddr = asked->vaddr + first * PAGE_SIZE, .nr_pages = n,
+				 .len = n * PAGE_SIZE };
+}
+
+static void send_pages(struct channel *ch, const struct message *asked, unsigned int first,
+		       unsigned int n)
+{
+	static char data[MESSAGE_PAGES_MAX * PAGE_SIZE];
+
+	for (unsigned int i = 0; i < n; i++)
+		lent_page(data + i * PAGE_SIZE, (asked->vaddr >> PAGE_SHIFT) + first + i);
+	hand_send(ch, answer_to(asked, first, n), data);
+}
+
+#define PIECE 16
+
+/* Four requests, answered from the last to the first, each in pieces that take turns. */
+static void answer_backwards(struct hand *h, int listener, int arg)
+{
+	struct channel *bulk = &h->lanes[HELLO_BULK];
+	struct message asked[4];
+
+	for (int i = 0; i < 4; i++) {
+		hand_receive(bulk);
+		asked[i] = bulk->head;
+	}
+	for (unsigned int first = 0; first < PIECE; first += PIECE / 4)
+		for (int i = 3; i >= 0; i--)
+			send_pages(bulk, &asked[i], first, PIECE / 4);
+	hand_receive(bulk);
+	if (bulk->head.type != MESSAGE_CLOSE)
+		_exit(5);
+	hand_send(bulk, (struct message){ .type = MESSAGE_CLOSED }, NULL);
+	hand_receive(bulk);
+	if (bulk->head.type != MESSAGE_LEAVE)
+		_exit(6);
+}
+
+static void test_backwards(void **state)
+{
+	uint16_t port;
+	pid_t pid = start_hand(answer_backwards, 0, &port);
+	struct page_fetch *f = start_asking(port, 0);
+	uint64_t asked;
+
+	assert_non_null(f);
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(page_fetch_ahead(f, PID, AT(64 + i * PIECE), AT(PIECE), &asked),
+				 0);
+		assert_int_equal(asked, AT(PIECE));
+	}
+	assert_int_equal(fetch_all(f, AT(64), AT(64 + 4 * PIECE), AT(32)), 0);
+	assert_int_equal(page_fetch_close(f), 0);
+	wait_end(pid);
+}
+
+/* A fault is asked for on its own lane, also when its page is on its way on the other. */
+static void answer_faults_only(struct hand *h, int listener, int arg)
+{
+	struct channel *faults = &h->lanes[HELLO_FAULTS];
+
+	hand_receive(&h->lanes[HELLO_BULK]);
+	hand_receive(faults);
+	send_pages(faults, &faults->head, 0, 1);
+	pause();
+}
+
+static void test_overtakes(void **state)
+{
+	uint16_t port;
+	pid_t pid = start_hand(answer_faults_only, 0, &port);
+	struct page_fetch *f = start_asking(port, 0);
+	uint64_t asked, got;
+	const void *data;
+
+	assert_non_null(f);
+	assert_int_equal(page_fetch_ahead(f, PID, AT(64), AT(32), &asked), 0);
+	assert_int_equal(asked, AT(32));
+	while (page_fetch_get(f, PID, AT(70), AT(1), &data, &got) == -EAGAIN) {
+		assert_int_equal(page_fetch_hurry(f, PID, AT(70)), 0);
+		wait_input(f);
+		assert_int_equal(page_fetch_receive(f), 0);
+	}
+	lent_check(data, got, AT(70));
+	page_fetch_free(f);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+#define N_LIES 15
+
+/* One sound message that answers nothing that was asked: two pages at 64. */
+static void lie(struct hand *h, int listener, int arg)
+{
+	struct channel *bulk = &h->lanes[HELLO_BULK];
+	static char data[4 * PAGE_SIZE];
+	struct message m, asked;
+
+	hand_receive(bulk);
+	asked = bulk->head;
+	m = answer_to(&asked, 0, 2);
+	switch (arg) {
+	case 0: m.id++; break;
+	case 1: m.id = 0; break;
+	case 2: m.pid++; break;
+	case 3: m.vaddr += PAGE_SIZE; break;
+	case 4: m.vaddr -= PAGE_SIZE; break;
+	case 5: m.vaddr++; break;
+	case 6: m = answer_to(&asked, 0, 3); break;
+	case 7: m.len = PAGE_SIZE; break;
+	case 8: m.flags = MESSAGE_LZ4; m.len = 100; break;
+	case 9: m.flags = MESSAGE_ZERO | MESSAGE_LZ4; m.len = 100; break;
+	case 10: m = (struct message){ .type = MESSAGE_CLOSED }; break;
+	case 11: m = (struct message){ .type = MESSAGE_CLOSE }; break;
+	case 12: m = asked; break;
+	case 13: m = (struct message){ .type = 99 }; break;
+	case 14: send_pages(bulk, &asked, 0, 2); break;	/* and again */
+	}
+	hand_send(bulk, m, data);
+	pause();
+}
+
+/* Returns how a session with a peer by hand ends who has to answer for two pages at 64. */
+static int ask_two(uint16_t port, unsigned int retry)
+{
+	struct page_fetch *f = start_asking(port, retry);
+	uint64_t asked;
+	int err;
+
+	assert_non_null(f);
+	assert_int_equal(page_fetch_ahead(f, PID, AT(64), AT(2), &asked), 0);
+	do {
+		wait_input(f);
+		err = page_fetch_receive(f);
+	} while (!err);
+	page_fetch_free(f);
+	return err;
+}
+
+static void test_lies(void **state)
+{
+	for (int i = 0; i < N_LIES; i++) {
+		uint16_t port;
+		pid_t pid = start_hand(lie, i, &port);
+
+		/* However patient we are with a connection. */
+		if (ask_two(port, 60) != -EPROTO)
+			fail_msg("lie %d", i);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+}
+
+static void give_up(struct hand *h, int listener, int arg)
+{
+	hand_receive(&h->lanes[HELLO_BULK]);
+	if (arg)
+		hand_send(&h->lanes[HELLO_BULK],
+			  (struct message){ .type = MESSAGE_FAIL, .id = ESRCH }, NULL);
+}
+
+/* Who says that he has failed is not waited for; who goes without a word is. */
+static void test_given_up(void **state)
+{
+	for (int says = 0; says < 2; says++) {
+		uint64_t start = clock_ns(), took;
+		uint16_t port;
+		pid_t pid = start_hand(give_up, says, &port);
+		int err = ask_two(port, says ? 60 : 1);
+
+		took = clock_ns() - start;
+		assert_true(says ? err == -ECONNRESET && took < 30000000000ULL :
+				   err == -ECONNREFUSED && took >= 1000000000ULL);
+		wait_end(pid);
+	}
+}
+
+/* --on-loss=wait: it is told, and nothing else comes of it. */
+static void test_wait(void **state)
+{
+	const struct fetch_options opts = { .token = &none, .wait = true };
+	uint64_t asked, got, end;
+	struct page_fetch *f;
+	const void *data;
+	uint16_t port;
+	pid_t pid = start_hand(give_up, 0, &port);
+	int sock = tcp_connect(HERE, port, PATIENCE_MS);
+
+	assert_true(sock >= 0);
+	assert_int_equal(page_fetch_open(sock, &opts, &f), 0);
+	assert_int_equal(page_fetch_ahead(f, PID, AT(64), AT(2), &asked), 0);
+	end = clock_ns() + 1500000000ULL;
+	while (clock_ns() < end) {
+		wait_input(f);
+		assert_int_equal(page_fetch_receive(f), 0);
+		assert_int_equal(page_fetch_get(f, PID, AT(64), AT(2), &data, &got), -EAGAIN);
+	}
+	assert_true(page_fetch_lost(f));
+	/* Who has everything does not wait for ever. */
+	assert_int_equal(page_fetch_close(f), -ECONNREFUSED);
+	wait_end(pid);
+}
+
+/* Asks by hand: 1: the other end has something to say; else what it thinks of us. */
+static int ask_by_hand(uint16_t port, uint64_t session, enum hello_lane lane, uint32_t retry,
+		       struct channel *ch, struct hello *h)
+{
+	struct pollfd pfd = { .events = POLLIN };
+	int r;
+
+	pfd.fd = tcp_connect(HERE, port, PATIENCE_MS);
+	assert_true(pfd.fd >= 0);
+	channel_open(ch, pfd.fd);
+	hello_ask_init(h, &none, session, lane, retry);
+	while ((r = hello_ask(h, pfd.fd)) == -EAGAIN)
+		poll(&pfd, 1, PATIENCE_MS);
+	return r;
+}
+
+static struct channel *new_channel(void)
+{
+	struct channel *ch = calloc(1, sizeof(*ch));
+
+	assert_non_null(ch);
+	ch->sock = -1;
+	return ch;
+}
+
+static const struct message two_pages = { .type = MESSAGE_GET, .id = 1, .pid = PID,
+					  .vaddr = AT(64), .nr_pages = 2 };
+
+static void test_hostile(void **state)
+{
+	static const struct message rows[] = {
+		{ .type = MESSAGE_GET, .pid = PID, .vaddr = AT(15), .nr_pages = 1 },
+		{ .type = MESSAGE_GET, .pid = PID, .vaddr = AT(31), .nr_pages = 2 },
+		{ .type = MESSAGE_GET, .pid = PID, .vaddr = AT(32), .nr_pages = 1 },
+		{ .type = MESSAGE_GET, .pid = PID, .vaddr = AT(N_PAGES - 1), .nr_pages = 2 },
+		{ .type = MESSAGE_GET, .pid = PID, .vaddr = AT(N_PAGES), .nr_pages = 1 },
+		{ .type = MESSAGE_GET, .pid = PID + 1, .vaddr = AT(64), .nr_pages = 1 },
+		{ .type = MESSAGE_GET, .pid = PID, .vaddr = AT(64) + 1, .nr_pages = 1 },
+		{ .type = MESSAGE_GET, .pid = PID, .vaddr = AT(64), .nr_pages = 0 },
+		{ .type = MESSAGE_GET, .pid = PID, .vaddr = AT(64), .nr_pages = UINT16_MAX },
+		{ .type = MESSAGE_PAGES, .pid = PID, .vaddr = AT(64), .nr_pages = 1,
+		  .flags = MESSAGE_ZERO },
+		{ .type = MESSAGE_CLOSED },
+		{ .type = MESSAGE_FAIL },
+		{ .type = 99 },
+	};
+	int mem = lent_memory();
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct channel *ch = new_channel();
+		struct message m = rows[i];
+		struct hello h;
+		uint16_t port;
+		pid_t pid = start_lending(mem, -EPROTO, &port);
+
+		assert_int_equal(ask_by_hand(port, 0, HELLO_BULK, 60, ch, &h), 0);
+		assert_int_equal(channel_send(ch, &m, NULL), 0);
+		assert_int_equal(channel_flush(ch), 0);
+		hand_receive(ch);
+		assert_int_equal(ch->head.type, MESSAGE_FAIL);
+		assert_int_equal(ch->head.id, EPROTO);
+		wait_end(pid);
+		channel_close(ch);
+		free(ch);
+	}
+	close(mem);
+}
+
+/* Who leaves after any byte, and does not come back, has not taken anything. */
+static void test_requests_cut(void **state)
+{
+	struct message said[2] = { two_pages, { .type = MESSAGE_CLOSE } };
+	int mem = lent_memory();
+
+	message_seal(&said[0], NULL);
+	message_seal(&said[1], NULL);
+	for (size_t cut = 0; cut <= sizeof(said); cut += 4) {
+		struct channel *ch = new_channel();
+		struct hello h;
+		uint16_t port;
+		/* Whole, it is over, and nobody hears it. */
+		pid_t pid = start_lending(mem, -ECONNRESET, &port);
+
+		assert_int_equal(ask_by_hand(port, 0, HELLO_BULK, 0, ch, &h), 0);
+		assert_int_equal(write_all(ch->sock, said, cut), 0);
+		channel_close(ch);
+		wait_end(pid);
+		free(ch);
+	}
+	close(mem);
+}
+
+/* Strangers are sent away while a session is there, and while it is looked for. */
+static void test_strangers(void **state)
+{
+	struct channel *ch = new_channel(), *other = new_channel();
+	struct message close_it = { .type = MESSAGE_CLOSE }, leave = { .type = MESSAGE_LEAVE };
+	const struct page_frame plain = { .command = FRAME_GET, .nr_pages = 1, .vaddr = AT(64),
+					  .target = PID };
+	int mem = lent_memory();
+	struct hello h;
+	uint64_t session;
+	uint16_t port;
+	pid_t pid = start_lending(mem, 0, &port);
+	char byte;
+
+	assert_int_equal(ask_by_hand(port, 0, HELLO_BULK, 60, ch, &h), 0);
+	session = h.said.verdict.session;
+	for (int lost = 0; lost < 2; lost++) {
+		assert_int_equal(ask_by_hand(port, 0, HELLO_BULK, 0, other, &h), -EACCES);
+		assert_int_equal(h.said.verdict.code, HELLO_TAKEN);
+		channel_close(other);
+		assert_int_equal(ask_by_hand(port, session + 1, HELLO_BULK, 0, other, &h),
+				 -EACCES);
+		assert_int_equal(h.said.verdict.code, HELLO_NO_SESSION);
+		channel_close(other);
+		channel_open(other, tcp_connect(HERE, port, PATIENCE_MS));
+		assert_int_equal(write_all(other->sock, &plain, sizeof(plain)), 0);
+		assert_true(recv(other->sock, &byte, 1, 0) <= 0);
+		channel_close(other);
+		channel_close(ch);
+	}
+	/* CLOSE is said, the connection is lost, and it is said again. */
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(ask_by_hand(port, session, HELLO_BULK, 60, ch, &h), 0);
+		assert_int_equal(channel_send(ch, &close_it, NULL), 0);
+		assert_int_equal(channel_flush(ch), 0);
+		if (i)
+			hand_receive(ch);
+		assert_true(!i || ch->head.type == MESSAGE_CLOSED);
+		if (i < 2)
+			channel_close(ch);
+	}
+	assert_int_equal(channel_send(ch, &leave, NULL), 0);
+	assert_int_equal(channel_flush(ch), 0);
+	wait_end(pid);
+	channel_close(ch);
+	free(ch);
+	free(other);
+	close(mem);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_session),
+		cmocka_unit_test(test_cuts),
+		cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_backwards),
+		cmocka_unit_test(test_overtakes),
+		cmocka_unit_test(test_lies),
+		cmocka_unit_test(test_given_up),
+		cmocka_unit_test(test_wait),
+		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_requests_cut),
+		cmocka_unit_test(test_strangers),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
