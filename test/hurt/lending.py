@@ -9,6 +9,7 @@ import socket
 import struct
 import subprocess
 import threading
+import time
 
 from runner import criu, elsewhere, process
 from victim import CRIU_LITE, PAGE, ROUNDS, Victim, empty, reap, test
@@ -204,30 +205,62 @@ def a_victim_that_is_killed_while_it_is_lent(work):
         v.expect_gone()
 
 
-class Cut:
-    """Stands between a lender and who asks it, and is torn after so many bytes of answers."""
+# What who asks says first to a lender of ours: a plain one answers 0, and takes what follows.
+HELLO = FRAME.pack(5, 0, 0, 1, 0, 0x6372696c69746502)
 
-    def __init__(self, port, after):
-        self.left = after
+
+class Between:
+    """Stands between a lender and who asks it. Connection number n is torn, or has a byte
+    changed, after after[n] bytes of answers; None, and those behind them: never. Plain: both
+    ends are to believe that the other is CRIU. Delay: up to so many seconds for what comes at
+    once, drawn anew each time, so that one connection overtakes the other."""
+
+    def __init__(self, port, after, damage=False, plain=False, delay=0):
+        self.after = list(after)
+        self.damage = damage
+        self.plain = plain
+        self.delay = delay
+        self.lender = port
+        self.taken = 0
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
-        self.server = socket.create_connection(("127.0.0.1", port), 60)
-        self.thread = threading.Thread(target=self.work, daemon=True)
-        self.thread.start()
+        threading.Thread(target=self.work, daemon=True).start()
 
     def work(self):
-        client = self.listener.accept()[0]
-        self.listener.close()
-        threading.Thread(target=self.pass_on, args=(client, self.server), daemon=True).start()
-        self.pass_on(self.server, client)
+        with contextlib.suppress(OSError):
+            while True:
+                client = self.listener.accept()[0]
+                after = self.after[self.taken] if self.taken < len(self.after) else None
+                self.taken += 1
+                threading.Thread(target=self.join, args=(client, after), daemon=True).start()
 
-    def pass_on(self, source, target):
+    def join(self, client, after):
+        try:
+            server = socket.create_connection(("127.0.0.1", self.lender), 60)
+        except OSError:
+            client.close()
+            return
+        server.settimeout(None)
+        with contextlib.suppress(AssertionError, OSError):
+            if self.plain:
+                assert receive(client, len(HELLO)) == HELLO
+                client.sendall(bytes(4))
+        threading.Thread(target=self.pass_on, args=(client, server, None), daemon=True).start()
+        self.pass_on(server, client, after)
+
+    def pass_on(self, source, target, left):
         with contextlib.suppress(OSError):
             while True:
                 data = source.recv(65536)
-                if source is self.server:
-                    data = data[:self.left]
-                    self.left -= len(data)
+                time.sleep(random.uniform(0, self.delay))
+                if left is not None and left < len(data):
+                    if not self.damage:
+                        target.sendall(data[:left])
+                        break
+                    data = data[:left] + bytes([data[left] ^ 0x40]) + data[left + 1:]
+                    left = None
+                if left is not None:
+                    left -= len(data)
                 if not data:
                     break
                 target.sendall(data)
@@ -236,11 +269,12 @@ class Cut:
                 sock.shutdown(socket.SHUT_RDWR)
 
 
-def serve(v, port):
+def serve(v, port, *options):
     """There: a lazy-pages server; it may have failed before it listens."""
     ready, theirs = os.pipe()
     server = subprocess.Popen([CRIU_LITE, "lazy-pages", "-D", v.images, "--page-server", "--port",
-                               str(port), "--status-fd", str(theirs)], pass_fds=[theirs],
+                               str(port), "--status-fd", str(theirs), *options],
+                              pass_fds=[theirs],
                               stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     os.close(theirs)
     with os.fdopen(ready, "rb") as file:
@@ -248,9 +282,9 @@ def serve(v, port):
     return server
 
 
-def take_half(v, port):
+def take_half(v, port, *options):
     """There: whatever came of the restore, the tree ends, and has seen no wrong page."""
-    server = serve(v, port)
+    server = serve(v, port, *options)
     v.run("restore", "-d", "--lazy-pages")
     said = server.communicate(timeout=60)[1]
     assert server.returncode == 1 and "Error" in said, (server.returncode, said)
@@ -258,8 +292,8 @@ def take_half(v, port):
     assert left, "left: %s" % process.descendants(os.getpid())
 
 
-def take_all(v, port):
-    server = serve(v, port)
+def take_all(v, port, *options):
+    server = serve(v, port, *options)
     v.restore("--lazy-pages")
     said = server.communicate(timeout=60)[1]
     assert server.returncode == 0, said
@@ -273,52 +307,192 @@ def there(function, *args):
         raise AssertionError(str(failure), failure.details[-3:]) from failure
 
 
+def lent_bytes(v):
+    with lent(v) as lender:
+        size = sum(pages for _, pages in lender.lazy()) * PAGE
+        lender.dump.terminate()
+        lender.expect_given_back("asked to stop")
+    return size
+
+
+def expect_taken(v, lender):
+    code, said = lender.end()
+    assert code == 0, said
+    v.expect_gone()
+
+
 @test
 def a_connection_that_is_cut(work):
-    """The restored tree is killed, and the lent one goes on; at last there is no cut."""
-    with Victim(work) as v:
-        with lent(v) as lender:
-            size = sum(pages for _, pages in lender.lazy()) * PAGE
-            lender.dump.terminate()
-            lender.expect_given_back("signal")
-        for moment in range(12 * ROUNDS):
+    """In either protocol the restored tree is killed, and the lent one goes on; at last there is
+    no cut."""
+    for plain in (False, True):
+        with Victim(work) as v:
+            size = lent_bytes(v)
+            for moment in range(6 * ROUNDS):
+                with lent(v) as lender:
+                    after = random.randrange(200 if moment % 3 == 0 else size // 8)
+                    between = Between(lender.port, [after], plain=plain)
+                    there(take_half, v, between.port)
+                    lender.expect_given_back("reset by peer")
             with lent(v) as lender:
-                after = random.randrange(200 if moment % 3 == 0 else size)
-                there(take_half, v, Cut(lender.port, after).port)
-                lender.expect_given_back("reset by peer")
-        with lent(v) as lender:
-            there(take_all, v, Cut(lender.port, 1 << 40).port)
-            code, said = lender.end()
-            assert code == 0, said
-            v.expect_gone()
+                there(take_all, v, Between(lender.port, [], plain=plain).port)
+                expect_taken(v, lender)
 
 
-def take_until_killed(v, lender):
+@test
+def a_connection_that_is_slow(work):
+    """In either protocol; the lanes of ours take turns at being first."""
+    for plain in (False, True):
+        for delay in (0.002, 0.02):
+            with Victim(work) as v, lent(v) as lender:
+                there(take_all, v, Between(lender.port, [], plain=plain, delay=delay).port)
+                expect_taken(v, lender)
+
+
+# The answers to a hello; then whole messages.
+OFFER, VERDICT, MESSAGE = 32, 64, 32
+
+
+@test
+def a_connection_that_is_cut_and_comes_back(work):
+    """Again and again, within any message or between two: the tree has all its memory there."""
+    with Victim(work) as v:
+        size = lent_bytes(v)
+    hello = OFFER + VERDICT
+    cuts = [[hello], [hello, hello], [hello + MESSAGE] * 2, [hello + MESSAGE + PAGE] * 3]
+    cuts += [[hello] + [OFFER, hello, hello - 1] * 2]
+    cuts += [[hello + random.randrange(size // 16) for _ in range(random.randrange(1, 12))]
+             for _ in range(5 * ROUNDS)]
+    for after in cuts:
+        with Victim(work) as v, lent(v) as lender:
+            between = Between(lender.port, after)
+            there(take_all, v, between.port, "--retry", "30")
+            assert between.taken > 2, "it was not cut at all"
+            expect_taken(v, lender)
+
+
+@test
+def a_byte_that_is_another_one(work):
+    """Every page has its checksum: it is asked for again, and there is no wrong page."""
+    with Victim(work) as v:
+        size = lent_bytes(v)
+    for _ in range(6 * ROUNDS):
+        with Victim(work) as v, lent(v) as lender:
+            after = OFFER + VERDICT + random.randrange(size // 16)
+            there(take_all, v, Between(lender.port, [after, after], damage=True).port)
+            expect_taken(v, lender)
+
+
+def take_from_nobody(v, port, running):
+    """There: the lender is killed, from here, as soon as the tree runs."""
+    server = serve(v, port, "--on-demand", "--retry", "1")
+    v.run("restore", "-d", "--lazy-pages")
+    os.write(running, b"r")
+    said = server.communicate(timeout=60)[1]
+    assert server.returncode == 1, server.returncode
+    assert "gave it up" in said and "killing the restored tasks" in said, said
+    assert process.until(lambda: reap() or not process.descendants(os.getpid()), 20)
+
+
+def wait_for_nobody(v, port, running):
+    server = serve(v, port, "--on-demand", "--on-loss", "wait")
+    v.run("restore", "-d", "--lazy-pages")
+    os.write(running, b"r")
+    said = ""
+    while "will wait until it is back" not in said:
+        said = server.stderr.readline()
+        assert said, "it has ended"
+    assert server.poll() is None
+    # All that is left to do is to end the tasks: then it ends, too.
+    for pid in v.pids:
+        os.kill(pid, signal.SIGKILL)
+    server.communicate(timeout=60)
+
+
+@test
+def a_lender_that_is_gone_for_good(work):
+    """After --retry seconds the tree there is killed, and it is said why; or it waits."""
+    for take in (take_from_nobody, wait_for_nobody):
+        with Victim(work) as v, lent(v) as lender:
+            running, theirs = os.pipe()
+            threading.Thread(target=lambda fd=running, dump=lender.dump:
+                             os.read(fd, 1) and dump.kill(), daemon=True).start()
+            there(take, v, lender.port, theirs)
+            assert lender.end()[0] == -signal.SIGKILL
+            v.expect_work()
+
+
+def write_token(work, name, text, mode=0o600):
+    path = os.path.join(work, name)
+    with open(path, "w", encoding="ascii") as file:
+        file.write(text)
+    os.chmod(path, mode)
+    return path
+
+
+def take_nothing(v, port, why, *options):
+    server = serve(v, port, *options)
+    said = server.communicate(timeout=60)[1]
+    assert server.returncode == 1 and why in said, (server.returncode, said)
+
+
+@test
+def a_stranger(work):
+    """Who has not the token gets nothing, and the lender goes on to wait for who has."""
+    token = write_token(work, "token", "the name of the game\n")
+    other = write_token(work, "other", "the name of another game\n")
+    bare = write_token(work, "bare", "the name of the game\n", 0o644)
+    with Victim(work) as v:
+        v.expect_failed_dump(v.run("dump", "--lazy-pages", "--token-file", bare),
+                             "others than its owner")
+        with lent(v, "--token-file", token) as lender:
+            there(take_nothing, v, lender.port, "asks for a token")
+            there(take_nothing, v, lender.port, "do not have its token", "--token-file", other)
+            with lender.connect() as sock:
+                sock.sendall(lender.get(lender.lazy()[0][0], 1))
+                with contextlib.suppress(ConnectionResetError):
+                    assert not sock.recv(1), "a stranger was given something"
+            with lender.connect():
+                pass
+            there(take_all, v, lender.port, "--token-file", token)
+            expect_taken(v, lender)
+        with Victim(work) as w, lent(w) as lender:
+            there(take_nothing, w, lender.port, "it has no token", "--token-file", token)
+
+
+def take_until_killed(v, port, taken):
     """There: the lender is killed meanwhile, from here."""
-    server = serve(v, lender.port)
+    server = serve(v, port)
     v.run("restore", "-d", "--lazy-pages")
     server.communicate(timeout=60)
     assert server.returncode in (0, 1), server.returncode
     if server.returncode:
         assert process.until(lambda: reap() or not process.descendants(os.getpid()), 20)
+    os.write(taken, b"n" if server.returncode else b"y")
 
 
 @test
 def a_lender_that_is_killed(work):
-    """At any moment of a restore: the tree there is killed, or it has all, and the one here
-    goes on, or it has ended because all was taken."""
+    """At any moment of a restore: the tree there is killed, and the one here goes on; or it has
+    all there. Then the one here has ended, or was not told to any more."""
     for _ in range(8 * ROUNDS):
         with Victim(work) as v, lent(v) as lender:
+            taken, theirs = os.pipe()
             timer = threading.Timer(random.uniform(0.01, 0.3), lender.dump.kill)
             timer.start()
-            there(take_until_killed, v, lender)
+            there(take_until_killed, v, lender.port, theirs)
             timer.join()
             code = lender.end()[0]
             assert code in (0, -signal.SIGKILL), code
-            if code:
+            if os.read(taken, 1) == b"n":
+                assert code, "it ended, and nobody has taken it over"
                 v.expect_work()
-            else:
+            elif not code or process.stat(v.pid)[0] in "ZX":
                 v.expect_gone()
+            else:
+                v.expect_work()
+            os.close(taken)
+            os.close(theirs)
 
 
 def take_and_fail(v, port):
