@@ -44,7 +44,7 @@
 /* A peer whose host is silent for so long is gone. */
 #define PATIENCE_MS 60000
 /* Seconds for which who does not know that the tree has ended is waited for. */
-#define LAST_WORD_S 60U
+#define LAST_WORD_S 10U
 
 enum peer_state {
 	PEER_FREE,
