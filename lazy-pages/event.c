@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,10 +20,15 @@
 #include "lazy-pages/serve.h"
 #include "lazy-pages/server.h"
 #include "sys/uffd.h"
+#include "util/clock.h"
 #include "util/log.h"
 #include "util/macro.h"
 
 #define MESSAGES_MAX 32
+/* How long to wait until who was let go has noticed. */
+#define SETTLE_NS 100000ULL
+/* How often to ask before anything else is looked at. */
+#define SETTLE_TRIES 16
 
 static int on_fault(struct server *server, struct lazy_space *sp, const struct uffd_msg *msg)
 {
@@ -156,21 +162,41 @@ static int read_some(struct server *server, struct lazy_space *sp, size_t max, s
 	return 0;
 }
 
+/*
+ * What happens after a quiet moment is known to be younger than what was before.
+ * So who was let go gets the time to leave its system call, if no other event is
+ * waiting: with a thread for each processor, such moments are seen.
+ */
+static int let_settle(struct server *server, struct lazy_space *sp)
+{
+	const uint64_t end = clock_ns() + SETTLE_NS;
+	int err = 0;
+
+	while (!err && !sp->gone && space_needs_quiet(sp) && !peek_waiting(sp) &&
+	       clock_ns() < end) {
+		/* The moment between two system calls is short. */
+		for (int i = 0; i < SETTLE_TRIES && !err && space_needs_quiet(sp); i++)
+			err = serve_settle_space(server, sp);
+		sched_yield();
+	}
+	return err;
+}
+
 int event_ready(struct server *server, struct watch *watch, uint32_t events)
 {
 	struct lazy_space *sp = container_of(watch, struct lazy_space, watch);
+	int err = serve_settle_space(server, sp);
 	size_t n, max;
 
-	if (sp->gone)
-		return 0;
+	if (err || sp->gone)
+		return err;
 	do {
-		int err;
-
-		max = MESSAGES_MAX;
+		max = space_needs_quiet(sp) ? 1 : MESSAGES_MAX;
 		err = peek_messages(server, sp, &max);
-
 		if (!err && max)
 			err = read_some(server, sp, max, &n);
+		if (!err)
+			err = let_settle(server, sp);
 		if (err)
 			return err;
 		if (!max)

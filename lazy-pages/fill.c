@@ -25,6 +25,9 @@
 #include "util/log.h"
 #include "util/macro.h"
 
+/* The end of user memory; its last page is never mapped. */
+#define USER_END 0x7ffffffff000ULL
+
 const struct fill_ops fill_uffd_ops = {
 	.copy = uffd_copy,
 	.zeropage = uffd_zeropage,
@@ -138,28 +141,67 @@ int fill_wake(const struct fill_ops *ops, int uffd, uint64_t start, uint64_t len
 }
 
 /*
- * Lifting a write protection that nobody set: the kernel goes through all the
- * same checks and then finds, at the last page of user memory, no mapping that
- * is tracked for writes.
+ * Two questions that change nothing. The first lifts a write protection that
+ * nobody set: Linux goes through all the same checks and then finds, at the
+ * last page of user memory, no mapping that is tracked for writes. The second
+ * asks for pages of all of user memory to be mapped, which no single mapping
+ * holds.
+ *
+ *	Linux		refuses the first for an event anywhere, and does not
+ *			get that far with the second (from 6.8 on)
+ *	kernel/		refuses what touches a place that changes: the second
+ *			touches them all
  */
-int fill_probe(int uffd, enum fill_outcome *outcome)
+static int probe_writes(int uffd)
 {
 	struct uffdio_writeprotect wp = {
-		.range = { .start = 0x7fffffffe000, .len = PAGE_SIZE },
+		.range = { .start = USER_END - PAGE_SIZE, .len = PAGE_SIZE },
 	};
-	int err = ioctl(uffd, UFFDIO_WRITEPROTECT, &wp) ? -errno : 0;
 
-	switch (err) {
-	case 0:
-	case -ENOENT:
-		*outcome = FILL_ABSENT;
-		return 0;
-	case -EAGAIN:
-		*outcome = FILL_AGAIN;
-		return 0;
-	case -ESRCH:
-		*outcome = FILL_GONE;
-		return 0;
-	}
+	return ioctl(uffd, UFFDIO_WRITEPROTECT, &wp) ? -errno : 0;
+}
+
+/* Pages of a file that are in memory, without waking anybody: private memory has none. */
+static int map_cached(int uffd, uint64_t start, uint64_t len)
+{
+	struct uffdio_continue pages = {
+		.range = { .start = start, .len = len },
+		.mode = UFFDIO_CONTINUE_MODE_DONTWAKE,
+	};
+
+	return ioctl(uffd, UFFDIO_CONTINUE, &pages) ? -errno : 0;
+}
+
+struct probe_rule {
+	int err;
+	enum fill_outcome outcome;
+};
+
+/* What a question says by its answer. */
+static const struct probe_rule probe_table[] = {
+	{ 0, FILL_ABSENT },
+	{ -EAGAIN, FILL_AGAIN },
+	/* Linux before 5.13 does not know the second question, and needs but the first. */
+	{ -EINVAL, FILL_ABSENT },
+	{ -ENOENT, FILL_ABSENT },
+	{ -ESRCH, FILL_GONE },
+};
+
+static int judge_probe(int uffd, int err, enum fill_outcome *outcome)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(probe_table); i++)
+		if (probe_table[i].err == err) {
+			*outcome = probe_table[i].outcome;
+			return 0;
+		}
 	return log_errno(err, "userfaultfd %d: cannot probe it", uffd);
+}
+
+int fill_probe(int uffd, enum fill_outcome *outcome)
+{
+	int err = judge_probe(uffd, probe_writes(uffd), outcome);
+
+	if (err || *outcome != FILL_ABSENT)
+		return err;
+	return judge_probe(uffd, map_cached(uffd, PAGE_SIZE, USER_END - PAGE_SIZE), outcome);
 }

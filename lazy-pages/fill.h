@@ -45,8 +45,8 @@ int fill_range(const struct fill_ops *ops, int uffd, uint64_t dst, const void *s
 int fill_wake(const struct fill_ops *ops, int uffd, uint64_t start, uint64_t len);
 
 /*
- * What a fill would meet, without filling: FILL_ABSENT when no event is
- * outstanding, FILL_AGAIN, or FILL_GONE.
+ * Whether events are outstanding, anywhere in the address space: FILL_AGAIN;
+ * FILL_ABSENT when there are none; or FILL_GONE. 0 or -errno, logged.
  */
 int fill_probe(int uffd, enum fill_outcome *outcome);
 

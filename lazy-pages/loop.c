@@ -161,7 +161,7 @@ int loop_run(struct server *server)
 		err = handle_input(server, wait, &n);
 		if (!err)
 			err = answer_faults(server, !n);
-		if (!err && !n)
+		if (!err)
 			err = serve_settle(server);
 		if (!err && !n)
 			err = work_ahead(server, &worked);

@@ -58,9 +58,9 @@ static int faults_waiting(struct lazy_space *sp, uint64_t *n)
 	return err ? log_errno(err, "%s: cannot look at its userfaultfd", sp->name) : 0;
 }
 
-static bool readable(int fd)
+bool peek_waiting(const struct lazy_space *sp)
 {
-	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	struct pollfd pfd = { .fd = sp->watch.fd, .events = POLLIN };
 
 	return poll(&pfd, 1, 0) > 0;
 }
@@ -148,7 +148,7 @@ int peek_messages(struct server *server, struct lazy_space *sp, size_t *max)
 	err = faults_waiting(sp, &faults);
 	if (err || faults)
 		return err;
-	if (!readable(sp->watch.fd)) {
+	if (!peek_waiting(sp)) {
 		/* Not read either: what arrives from here on has not been looked at. */
 		*max = 0;
 		return 0;

@@ -11,6 +11,7 @@
 #ifndef LAZY_PAGES_PEEK_H
 #define LAZY_PAGES_PEEK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct lazy_space;
@@ -21,5 +22,8 @@ struct server;
  * looked at, to 0 where none may be read yet (sp->held). 0 or -errno, logged.
  */
 int peek_messages(struct server *server, struct lazy_space *sp, size_t *max);
+
+/* Whether a message waits to be read. */
+bool peek_waiting(const struct lazy_space *sp);
 
 #endif

@@ -77,8 +77,6 @@ static int apply(struct server *server, struct lazy_space *sp, uint64_t start, u
 		sp->gone = true;
 		break;
 	}
-	if (outcome == FILL_FILLED || outcome == FILL_PRESENT || outcome == FILL_ABSENT)
-		server_quiet(server, sp);
 	if (err)
 		return log_errno(err, "%s: cannot track its memory", sp->name);
 	return 0;
@@ -540,12 +538,17 @@ static int probe(struct server *server, struct lazy_space *sp)
 	return 0;
 }
 
+int serve_settle_space(struct server *server, struct lazy_space *sp)
+{
+	return !sp->gone && space_needs_quiet(sp) ? probe(server, sp) : 0;
+}
+
 int serve_settle(struct server *server)
 {
 	struct lazy_space *sp;
 
 	TAILQ_FOREACH(sp, &server->spaces, link) {
-		int err = !sp->gone && space_needs_quiet(sp) ? probe(server, sp) : 0;
+		int err = serve_settle_space(server, sp);
 
 		if (err)
 			return err;

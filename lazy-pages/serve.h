@@ -54,6 +54,7 @@ int serve_segment_pages(struct server *server, struct lazy_segment *ls, uint64_t
  */
 int serve_doubt(struct server *server, struct lazy_space *child, uint64_t start, uint64_t end);
 /* Where events were out of order, looks whether none is on its way any more. */
+int serve_settle_space(struct server *server, struct lazy_space *sp);
 int serve_settle(struct server *server);
 /* Looks which address spaces are no more, where no filling would tell. */
 int serve_probe(struct server *server);

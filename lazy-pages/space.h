@@ -29,9 +29,10 @@
  * What was there may also be memory that grew and that no range covers, so an
  * UNMAP or REMAP that begins below a newcomer is not about the newcomer.
  *
- * No fill can go wrong meanwhile: as long as an event is on its way the kernel
- * refuses them all (EAGAIN). A fill that it accepts says that none is: what is
- * kept in mind is forgotten then. One thing can't be told: when the newcomer
+ * No fill can go wrong meanwhile: as long as an event about a place is on its
+ * way the kernel refuses to fill there (EAGAIN). A probe of the whole that it
+ * does not refuse says that none is, anywhere: what is kept in mind is
+ * forgotten then. One thing can't be told: when the newcomer
  * leaves, too, before the older departure was read, which of the two events is
  * whose. The older one is taken to come first.
  */
@@ -92,12 +93,12 @@ const struct range *space_window_pending(const struct space *space, uint64_t sta
 int space_filled(struct space *space, uint64_t start, uint64_t end);
 /* A fill found no armed memory there. */
 int space_absent(struct space *space, uint64_t start, uint64_t end);
-/* The kernel accepted or answered a fill: no event is on its way. */
+/* No event is on its way: a probe said so (fill_probe()). */
 void space_quiet(struct space *space);
 /* Whether something is kept in mind that quiet would let be forgotten. */
 static inline bool space_unsettled(const struct space *space)
 {
-	return !TAILQ_EMPTY(&space->departures);
+	return space->moves != space->quiet_moves || !TAILQ_EMPTY(&space->departures);
 }
 
 /*

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -16,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "lazy-pages/fill.h"
 #include "lazy-pages/test-rig.h"
 #include "pages/handoff.h"
 #include "sys/syscall.h"
@@ -472,9 +474,43 @@ static void test_strangers(void **state)
 	assert_int_equal(board->wrong, 0);
 }
 
+static void *unmap_page(void *at)
+{
+	munmap(at, PAGE_SIZE);
+	return NULL;
+}
+
+/* It is not quiet as long as an event is unread, and when that was read it is. */
+static void test_probe(void **state)
+{
+	char *at = mmap(NULL, 8 * PAGE_SIZE, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	_cleanup_close_ int uffd = uffd_open(UFFD_FEATURES_NONCOOP, NULL);
+	enum fill_outcome outcome;
+	struct uffd_msg msg;
+	pthread_t thread;
+
+	assert_true(uffd >= 0 && at != MAP_FAILED);
+	assert_int_equal(uffd_register(uffd, (uintptr_t)at, 8 * PAGE_SIZE,
+				       UFFDIO_REGISTER_MODE_MISSING, NULL), 0);
+	assert_int_equal(fill_probe(uffd, &outcome), 0);
+	assert_int_equal(outcome, FILL_ABSENT);
+	assert_int_equal(pthread_create(&thread, NULL, unmap_page, at + PAGE_SIZE), 0);
+	do
+		assert_int_equal(fill_probe(uffd, &outcome), 0);
+	while (outcome != FILL_AGAIN);
+	while (read(uffd, &msg, sizeof(msg)) < 0)
+		assert_int_equal(errno, EAGAIN);
+	assert_int_equal(msg.event, UFFD_EVENT_UNMAP);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(fill_probe(uffd, &outcome), 0);
+	assert_int_equal(outcome, FILL_ABSENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_probe, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_touched, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_background, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_task_ends_early, setup, teardown),
