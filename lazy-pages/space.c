@@ -294,9 +294,9 @@ static int displace(struct space *space, uint64_t start, uint64_t end)
 			continue;
 		if (r->kind != RANGE_SETTLED)
 			err = range_insert(&space->aside, r);
-		/* Aside is somebody already, who was there first. */
+		/* Somebody is aside already: which of the two leaves first can't be told. */
 		if (err == -EEXIST)
-			err = 0;
+			err = -ENOTRECOVERABLE;
 		else if (!err)
 			err = expect_departure(space, r->start, r->end, space->moves - 1, true);
 	}

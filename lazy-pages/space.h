@@ -113,6 +113,8 @@ int space_unmap(struct space *space, uint64_t start, uint64_t end);
  * REMAP. What was private leaves its old place empty, whether that place goes
  * (an UNMAP event follows) or stays armed (MREMAP_DONTUNMAP). A window stays
  * at its old place too, until that UNMAP. @len 0 duplicates a window.
+ * -ENOTRECOVERABLE: what is at the new place can't be told from what else was there,
+ * since too much has happened there that is not news yet.
  */
 int space_move(struct space *space, uint64_t from, uint64_t to, uint64_t len);
 /* FORK: @child, initialised and empty, becomes a copy. */

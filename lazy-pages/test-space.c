@@ -284,6 +284,33 @@ static void test_newcomer_inside(void **state)
 	space_fini(&s);
 }
 
+/*
+ * Two arrivals before the departures of those who were there are news: which of them leaves
+ * first can't be told. It is an error, and not the loss of pages.
+ */
+static void test_third_at_a_place(void **state)
+{
+	struct space s;
+
+	draw_in(&s, NULL, "ab__cd__ef");
+	assert_int_equal(space_move(&s, AT(4), AT(0), AT(2)), 0);
+	assert_int_equal(space_move(&s, AT(8), AT(0), AT(2)), -ENOTRECOVERABLE);
+	space_fini(&s);
+	/* With the news in between, or a quiet moment, all is clear. */
+	draw_in(&s, NULL, "ab__cd__ef");
+	assert_int_equal(space_move(&s, AT(4), AT(0), AT(2)), 0);
+	assert_int_equal(space_unmap(&s, AT(0), AT(2)), 0);
+	assert_int_equal(space_move(&s, AT(8), AT(0), AT(2)), 0);
+	assert_drawn(&s, "ef");
+	space_fini(&s);
+	draw_in(&s, NULL, "ab__cd__ef");
+	assert_int_equal(space_move(&s, AT(4), AT(0), AT(2)), 0);
+	space_quiet(&s);
+	assert_int_equal(space_move(&s, AT(8), AT(0), AT(2)), 0);
+	assert_drawn(&s, "ef");
+	space_fini(&s);
+}
+
 static void test_quiet_forgets(void **state)
 {
 	struct space s;
@@ -446,6 +473,7 @@ int main(void)
 		cmocka_unit_test(test_late_move_of_grown),
 		cmocka_unit_test(test_late_unmap_of_other),
 		cmocka_unit_test(test_newcomer_inside),
+		cmocka_unit_test(test_third_at_a_place),
 		cmocka_unit_test(test_quiet_forgets),
 		cmocka_unit_test(test_clone),
 		cmocka_unit_test(test_clone_amid_move),
