@@ -2,10 +2,18 @@
 /* Internet sockets on the loopback interface. */
 #include "lib/inet.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "lib/report.h"
+
+/*
+ * Below those that the kernel gives to who does not ask for one: between a dump and its
+ * restore nobody shall get ours.
+ */
+#define PORT_MIN 20000
+#define N_PORTS 10000
 
 static struct inet_address loopback(int family)
 {
@@ -37,11 +45,18 @@ const char *inet6_missing(void)
 
 int inet_bound(int family, int type, struct inet_address *address)
 {
-	int fd = MUST(socket(family, type, 0));
+	int fd = MUST(socket(family, type, 0)), bound;
+	uint16_t port = PORT_MIN + getpid() % N_PORTS;
 
 	*address = loopback(family);
 	inet_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-	MUST(bind(fd, &address->any, address->len));
+	do {
+		/* The same place in both families. */
+		address->v4.sin_port = htons(port);
+		bound = bind(fd, &address->any, address->len);
+		port = port + 1 < PORT_MIN + N_PORTS ? port + 1 : PORT_MIN;
+	} while (bound < 0 && errno == EADDRINUSE);
+	MUST(bound);
 	MUST(getsockname(fd, &address->any, &address->len));
 	return fd;
 }
