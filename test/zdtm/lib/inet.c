@@ -49,7 +49,6 @@ int inet_bound(int family, int type, struct inet_address *address)
 	uint16_t port = PORT_MIN + getpid() % N_PORTS;
 
 	*address = loopback(family);
-	inet_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	do {
 		/* The same place in both families. */
 		address->v4.sin_port = htons(port);
@@ -57,6 +56,8 @@ int inet_bound(int family, int type, struct inet_address *address)
 		port = port + 1 < PORT_MIN + N_PORTS ? port + 1 : PORT_MIN;
 	} while (bound < 0 && errno == EADDRINUSE);
 	MUST(bound);
+	/* Not before: two datagram sockets that agree to it share a port. */
+	inet_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	MUST(getsockname(fd, &address->any, &address->len));
 	return fd;
 }
