@@ -68,10 +68,19 @@ static void time_over(int sig)
 		kill(-running, SIGKILL);
 }
 
+/* How much longer everything takes on this kernel, as KERNEL_IS_SLOW says. */
+static unsigned int slowness(void)
+{
+	const char *text = getenv("KERNEL_IS_SLOW");
+	int factor = text ? atoi(text) : 1;
+
+	return factor > 1 ? factor : 1;
+}
+
 /* Whether the case was good; *skipped when it could not be tried. */
 static bool run_case(const struct test_case *c, bool *skipped)
 {
-	unsigned int seconds = c->seconds ? c->seconds : USUAL_SECONDS;
+	unsigned int seconds = (c->seconds ? c->seconds : USUAL_SECONDS) * slowness();
 	int status;
 	pid_t pid;
 
