@@ -20,6 +20,16 @@
 
 static int unprivileged_allowed __read_mostly;
 
+/*
+ * Only who asks for it is told of the end: poll for EPOLLRDHUP, or the handshake for
+ * EPOLLHUP. That one comes whatever poll is asked for, and who knows that a userfaultfd
+ * never says it would take it for a failure, or not sleep any more.
+ */
+static __poll_t hangup_events(struct userfaultfd_ctx *ctx)
+{
+	return ctx->features & UFFD_FEATURE_HANGUP ? EPOLLHUP | EPOLLRDHUP : EPOLLRDHUP;
+}
+
 static __poll_t uffd_poll(struct file *file, poll_table *wait)
 {
 	struct userfaultfd_ctx *ctx = file->private_data;
@@ -31,12 +41,8 @@ static __poll_t uffd_poll(struct file *file, poll_table *wait)
 		return EPOLLERR;
 	if (uffd_ctx_readable(ctx))
 		events |= EPOLLIN;
-	/*
-	 * Only who asks for it is told. EPOLLHUP would come unasked, and keep those from
-	 * sleeping who know that a userfaultfd never says it.
-	 */
 	if (READ_ONCE(ctx->gone))
-		events |= EPOLLRDHUP;
+		events |= hangup_events(ctx);
 	return events;
 }
 

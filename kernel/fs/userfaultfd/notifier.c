@@ -34,7 +34,7 @@ static void address_space_ends(struct mmu_notifier *notifier, struct mm_struct *
 	struct userfaultfd_ctx *ctx = to_ctx(notifier);
 
 	WRITE_ONCE(ctx->gone, true);
-	wake_up_poll(&ctx->readers, EPOLLRDHUP);
+	wake_up_poll(&ctx->readers, EPOLLHUP | EPOLLRDHUP);
 }
 
 static void unmapping_happens(struct userfaultfd_ctx *ctx, unsigned long start,

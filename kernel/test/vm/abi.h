@@ -41,6 +41,8 @@ enum {
 	F_WP_ASYNC = 1 << 15,
 	F_MOVE = 1 << 16,
 	F_ALL = (1 << 17) - 1,
+	/* Not of every kernel. */
+	F_HANGUP = 1 << 30,
 };
 
 enum { MODE_MISSING = 1, MODE_WP = 2, MODE_MINOR = 4 };

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A monitor outlives what it monitors. It learns that the address space is gone:
- * poll says POLLRDHUP, a blocking read ends, and fills say so by their error.
+ * poll says POLLRDHUP, and POLLHUP if that was agreed on, a blocking read ends, and
+ * fills say so by their error.
  */
+#include <sys/epoll.h>
+
 #include "test.h"
 
 /* A task with a context that can be fetched from outside, until it is told to end. */
 struct target {
+	int flags;		/* of the context */
+	uint64_t features;
 	volatile int uffd;
 	char *volatile page;
 	volatile bool end, exec;
@@ -15,10 +20,9 @@ struct target {
 static int run_target(void *arg)
 {
 	struct target *t = arg;
-	int uffd = uffd_raw(O_CLOEXEC | (t->uffd == -2 ? 0 : O_NONBLOCK));
+	int uffd = uffd_raw(O_CLOEXEC | t->flags);
 
-	t->uffd = 0;
-	if (uffd < 0 || uffd_api(uffd, 0))
+	if (uffd < 0 || uffd_api(uffd, t->features))
 		return 1;
 	t->page = map_anon(1);
 	if (uffd_register(uffd, t->page, PAGE, MODE_MISSING))
@@ -31,13 +35,14 @@ static int run_target(void *arg)
 	return 0;
 }
 
-static struct target *target_start(pid_t *pid, int *uffd, bool blocking)
+static struct target *target_start_with(int flags, uint64_t features, pid_t *pid, int *uffd)
 {
 	struct target *t = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 				-1, 0);
 	int pidfd;
 
-	t->uffd = blocking ? -2 : -1;
+	t->flags = flags;
+	t->features = features;
 	*pid = child_start(run_target, t);
 	pidfd = syscall(SYS_pidfd_open, *pid, 0);
 	while (t->uffd <= 0)
@@ -46,6 +51,11 @@ static struct target *target_start(pid_t *pid, int *uffd, bool blocking)
 	MUST(*uffd >= 0);
 	close(pidfd);
 	return t;
+}
+
+static struct target *target_start(pid_t *pid, int *uffd)
+{
+	return target_start_with(O_NONBLOCK, 0, pid, uffd);
 }
 
 static void errors_of(int uffd, char *page)
@@ -67,7 +77,7 @@ static void errors_after_exit(void)
 {
 	int uffd;
 	pid_t pid;
-	struct target *t = target_start(&pid, &uffd, false);
+	struct target *t = target_start(&pid, &uffd);
 	struct abi_msg msg;
 
 	t->end = true;
@@ -81,7 +91,7 @@ static void errors_after_a_kill(void)
 {
 	int uffd;
 	pid_t pid;
-	struct target *t = target_start(&pid, &uffd, false);
+	struct target *t = target_start(&pid, &uffd);
 
 	kill(pid, SIGKILL);
 	EQUAL(child_status(pid), -SIGKILL);
@@ -92,7 +102,7 @@ static void hangs_up_after_exit(void)
 {
 	int uffd;
 	pid_t pid;
-	struct target *t = target_start(&pid, &uffd, false);
+	struct target *t = target_start(&pid, &uffd);
 
 	EQUAL(uffd_revents(uffd), 0);
 	t->end = true;
@@ -104,7 +114,7 @@ static void poller_is_woken(void)
 {
 	int uffd;
 	pid_t pid;
-	struct target *t = target_start(&pid, &uffd, false);
+	struct target *t = target_start(&pid, &uffd);
 	struct pollfd p = { uffd, POLLIN | POLLRDHUP, 0 };
 
 	if (fork() == 0) {
@@ -121,7 +131,7 @@ static void who_does_not_ask_sleeps_on(void)
 {
 	int uffd;
 	pid_t pid;
-	struct target *t = target_start(&pid, &uffd, false);
+	struct target *t = target_start(&pid, &uffd);
 	struct pollfd p = { uffd, POLLIN, 0 };
 
 	t->end = true;
@@ -130,11 +140,51 @@ static void who_does_not_ask_sleeps_on(void)
 	EQUAL(p.revents, 0);
 }
 
+/* Who agreed on it need not ask again: POLLHUP comes with every poll. */
+static void agreed_on(void)
+{
+	int uffd;
+	pid_t pid;
+	struct target *t = target_start_with(O_NONBLOCK, F_HANGUP, &pid, &uffd);
+	struct pollfd p = { uffd, 0, 0 };
+
+	EQUAL(poll(&p, 1, 0), 0);
+	if (fork() == 0) {
+		nap(200);
+		t->end = true;
+		_exit(0);
+	}
+	EQUAL(poll(&p, 1, 4000), 1);
+	EQUAL(p.revents, POLLHUP);
+	EQUAL(uffd_revents(uffd), POLLHUP | POLLRDHUP);
+	EQUAL(child_status(pid), 0);
+}
+
+/* epoll looks at what wakes it before it asks. */
+static void agreed_on_with_epoll(void)
+{
+	int uffd, epoll = epoll_create1(0);
+	pid_t pid;
+	struct target *t = target_start_with(O_NONBLOCK, F_HANGUP, &pid, &uffd);
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+
+	MUST(epoll_ctl(epoll, EPOLL_CTL_ADD, uffd, &event) == 0);
+	EQUAL(epoll_wait(epoll, &event, 1, 0), 0);
+	if (fork() == 0) {
+		nap(200);
+		t->end = true;
+		_exit(0);
+	}
+	EQUAL(epoll_wait(epoll, &event, 1, 4000), 1);
+	EQUAL(event.events, EPOLLHUP);
+	EQUAL(child_status(pid), 0);
+}
+
 static void hangs_up_after_exec(void)
 {
 	int uffd;
 	pid_t pid;
-	struct target *t = target_start(&pid, &uffd, false);
+	struct target *t = target_start(&pid, &uffd);
 	struct pollfd p = { uffd, POLLIN | POLLRDHUP, 0 };
 
 	t->exec = true;
@@ -158,7 +208,7 @@ static void blocking_read_ends(void)
 {
 	int uffd;
 	pid_t pid;
-	struct target *t = target_start(&pid, &uffd, true);
+	struct target *t = target_start_with(0, 0, &pid, &uffd);
 	pthread_t thread = thread_start(blocking_reader, (void *)(long)uffd);
 	void *got;
 
@@ -180,11 +230,11 @@ static void *forker(void *arg)
 	return (void *)(long)child_status(child_start(exits_at_once, NULL));
 }
 
-static void forked_childs_context_hangs_up(void)
+static void forked_child(uint64_t features, short asked, short told)
 {
-	int uffd = uffd_open(F_EVENT_FORK);
+	int uffd = uffd_open(F_EVENT_FORK | features);
 	char *p = map_anon(1);
-	struct pollfd child = { -1, POLLIN | POLLRDHUP, 0 };
+	struct pollfd child = { -1, asked, 0 };
 	pthread_t thread;
 
 	MUST(uffd_register(uffd, p, PAGE, MODE_MISSING) == 0);
@@ -192,9 +242,17 @@ static void forked_childs_context_hangs_up(void)
 	child.fd = uffd_expect(uffd, EVENT_FORK).fork.ufd;
 	pthread_join(thread, NULL);
 	EQUAL(poll(&child, 1, 2000), 1);
-	EQUAL(child.revents & POLLRDHUP, POLLRDHUP);
+	EQUAL(child.revents, told);
 	/* The parent is alive. */
 	EQUAL(uffd_revents(uffd), 0);
+	/* Or the next fork would wait for a reader of this one, too. */
+	close(uffd);
+}
+
+static void forked_childs_context_hangs_up(void)
+{
+	forked_child(0, POLLIN | POLLRDHUP, POLLRDHUP);
+	forked_child(F_HANGUP, POLLIN, POLLHUP);
 }
 
 /* Whose handshake was never made has no messages to wait for, and nobody to lose. */
@@ -232,7 +290,7 @@ static void exit_races_with_fills(void)
 	for (round = 0; round < 40; round++) {
 		int uffd, i, gone = 0;
 		pid_t pid;
-		struct target *t = target_start(&pid, &uffd, false);
+		struct target *t = target_start(&pid, &uffd);
 
 		kill(pid, SIGKILL);
 		for (i = 0; i < 100000 && !gone; i++) {
@@ -257,6 +315,8 @@ static const struct test_case cases[] = {
 	{ "who does not ask sleeps on", who_does_not_ask_sleeps_on },
 	{ "POLLRDHUP after an exit", hangs_up_after_exit, .better = true, .seconds = 12 },
 	{ "who polls is woken by the exit", poller_is_woken, .better = true, .seconds = 12 },
+	{ "POLLHUP for who agreed on it", agreed_on, .better = true, .seconds = 12 },
+	{ "POLLHUP through epoll", agreed_on_with_epoll, .better = true, .seconds = 12 },
 	{ "POLLRDHUP after an exec", hangs_up_after_exec, .better = true, .seconds = 12 },
 	{ "a blocking read ends", blocking_read_ends, .better = true, .seconds = 12 },
 	{ "the context of a forked child hangs up", forked_childs_context_hangs_up,

@@ -105,6 +105,11 @@ struct uffd_msg {
 #define UFFD_FEATURE_POISON			(1 << 14)
 #define UFFD_FEATURE_WP_ASYNC			(1 << 15)
 #define UFFD_FEATURE_MOVE			(1 << 16)
+/*
+ * Not of every kernel that has the ones above, and so counted from the other end.
+ * HANGUP: poll says POLLHUP when the address space has ended.
+ */
+#define UFFD_FEATURE_HANGUP			(1 << 30)
 
 /* All that may be answered; a configuration may lack some. */
 #define UFFD_API_FEATURES	(UFFD_FEATURE_PAGEFAULT_FLAG_WP |	\
@@ -123,7 +128,8 @@ struct uffd_msg {
 				 UFFD_FEATURE_WP_UNPOPULATED |		\
 				 UFFD_FEATURE_POISON |			\
 				 UFFD_FEATURE_WP_ASYNC |		\
-				 UFFD_FEATURE_MOVE)
+				 UFFD_FEATURE_MOVE |			\
+				 UFFD_FEATURE_HANGUP)
 
 /* struct uffdio_api: ioctls */
 #define UFFD_API_IOCTLS		((__u64)1 << _UFFDIO_REGISTER |		\
