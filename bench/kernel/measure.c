@@ -9,12 +9,14 @@
  *	wake-*		what a wake costs while N threads wait: for a place where
  *			nobody does, and for each of them, one after the other
  *	fill-*		copies into 1 GiB of anonymous memory that wants huge pages
+ *	fill-*-many	the same pages, many to a call, if the kernel has that
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +30,13 @@
 #define PAGE 4096UL
 #define HUGE (2UL << 20)
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* Of kernel/include/uapi/linux/userfaultfd.h: the system's header has nothing of it. */
+#define FEATURE_COPY_MANY (1 << 29)
+struct copy_many {
+	uint64_t copies, count, done;
+};
+#define COPY_MANY _IOWR(UFFDIO, 0x20, struct copy_many)
 
 static void must(int good, const char *what)
 {
@@ -174,10 +183,46 @@ static void measure_wake(int waiters)
 	close(fd);
 }
 
-/* size bytes in copies of chunk bytes. */
-static void measure_fill(size_t size, size_t chunk)
+static bool has_copy_many(void)
 {
-	int fd = open_uffd(0);
+	struct uffdio_api api = { .api = UFFD_API, .features = FEATURE_COPY_MANY };
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	bool has = !ioctl(fd, UFFDIO_API, &api);
+
+	close(fd);
+	return has;
+}
+
+/* One call a chunk. */
+static void copy_one_by_one(int fd, char *area, char *src, size_t size, size_t chunk)
+{
+	size_t done;
+
+	for (done = 0; done < size; done += chunk)
+		must(copy(fd, area + done, src, chunk, 0) == (long)chunk, "copy");
+}
+
+/* One call for as many chunks as a server may well have got from one read of its socket. */
+static void copy_many_at_once(int fd, char *area, char *src, size_t size, size_t chunk)
+{
+	struct uffdio_copy copies[64];
+	struct copy_many many = { (uintptr_t)copies, ARRAY_SIZE(copies), 0 };
+	size_t done, i;
+
+	for (done = 0; done < size; done += chunk * ARRAY_SIZE(copies)) {
+		for (i = 0; i < ARRAY_SIZE(copies); i++)
+			copies[i] = (struct uffdio_copy){
+				.dst = (uintptr_t)area + done + i * chunk,
+				.src = (uintptr_t)src, .len = chunk,
+			};
+		must(!ioctl(fd, COPY_MANY, &many), "COPY_MANY");
+	}
+}
+
+/* size bytes in copies of chunk bytes. */
+static void measure_fill(size_t size, size_t chunk, bool many)
+{
+	int fd = open_uffd(many ? FEATURE_COPY_MANY : 0);
 	char *area = map_missing(fd, size), *buffer = aligned_alloc(HUGE, 2 * HUGE);
 	/*
 	 * Not where a huge page begins: QEMU's own code generator has a TLB in which
@@ -190,12 +235,12 @@ static void measure_fill(size_t size, size_t chunk)
 	memset(src, 1, HUGE);
 	madvise(area, size, MADV_HUGEPAGE);
 	begin = now();
-	for (done = 0; done < size; done += chunk)
-		must(copy(fd, area + done, src, chunk, 0) == (long)chunk, "copy");
+	(many ? copy_many_at_once : copy_one_by_one)(fd, area, src, size, chunk);
 	took = now() - begin;
 	for (done = 0; done < size; done += PAGE)
 		must(area[done] == 1, "content");
-	printf("fill-1G-by-%zuK %.0f MiB/s\n", chunk >> 10, (size >> 20) / took);
+	printf("fill-1G-by-%zuK%s %.0f MiB/s\n", chunk >> 10, many ? "-many" : "",
+	       (size >> 20) / took);
 	munmap(area, size);
 	free(buffer);
 	close(fd);
@@ -221,8 +266,10 @@ int main(void)
 	for (i = 0; i < ARRAY_SIZE(waiters); i++)
 		measure_wake(waiters[i]);
 	warm_up(3UL << 29);
-	measure_fill(1UL << 30, HUGE);
-	measure_fill(1UL << 30, 64 << 10);
-	measure_fill(1UL << 30, PAGE);
+	measure_fill(1UL << 30, HUGE, false);
+	measure_fill(1UL << 30, 64 << 10, false);
+	measure_fill(1UL << 30, PAGE, false);
+	if (has_copy_many())
+		measure_fill(1UL << 30, PAGE, true);
 	return 0;
 }

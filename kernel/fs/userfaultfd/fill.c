@@ -9,6 +9,7 @@
  */
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 #include <linux/userfaultfd/fill.h>
 #include <linux/userfaultfd_k.h>
@@ -36,22 +37,36 @@ static ssize_t call_pinned(struct userfaultfd_ctx *ctx, const struct fill *fill)
 	return done;
 }
 
+static int check_fill(struct userfaultfd_ctx *ctx, const struct fill *fill)
+{
+	int error = uffd_range_check(ctx, fill->dst, fill->len);
+
+	if (error)
+		return error;
+	return fill->mode & ~fill->known_modes ? -EINVAL : 0;
+}
+
+static ssize_t fill_and_wake(struct userfaultfd_ctx *ctx, const struct fill *fill)
+{
+	ssize_t done = call_pinned(ctx, fill);
+
+	if (done > 0 && !(fill->mode & fill->dontwake))
+		uffd_ctx_wake(ctx, fill->dst, done);
+	return done;
+}
+
 static long do_fill(struct userfaultfd_ctx *ctx, const struct fill *fill)
 {
 	ssize_t done;
 	int error;
 
-	error = uffd_range_check(ctx, fill->dst, fill->len);
+	error = check_fill(ctx, fill);
 	if (error)
 		return error;
-	if (fill->mode & ~fill->known_modes)
-		return -EINVAL;
-	done = call_pinned(ctx, fill);
+	done = fill_and_wake(ctx, fill);
 	/* No address space, no work: then the argument is left alone. */
 	if (done == -ESRCH)
 		return done;
-	if (done > 0 && !(fill->mode & fill->dontwake))
-		uffd_ctx_wake(ctx, fill->dst, done);
 	if (put_user((s64)done, fill->result))
 		return -EFAULT;
 	if (done < 0)
@@ -71,20 +86,77 @@ static int check_source(u64 src, u64 len)
 	return src + len <= src ? -EINVAL : 0;
 }
 
+static struct fill copy_of(const struct uffdio_copy *args)
+{
+	return (struct fill){
+		.dst = args->dst, .src = args->src, .len = args->len, .mode = args->mode,
+		.known_modes = UFFDIO_COPY_MODE_DONTWAKE | UFFDIO_COPY_MODE_WP,
+		.dontwake = UFFDIO_COPY_MODE_DONTWAKE,
+		.call = call_copy,
+	};
+}
+
 long uffd_ioctl_copy(struct userfaultfd_ctx *ctx, void __user *argument)
 {
 	struct uffdio_copy __user *user = argument;
 	struct uffdio_copy args;
+	struct fill fill;
 
 	if (copy_from_user(&args, user, offsetof(struct uffdio_copy, copy)))
 		return -EFAULT;
-	return check_source(args.src, args.len) ?: do_fill(ctx, &(struct fill){
-		.dst = args.dst, .src = args.src, .len = args.len, .mode = args.mode,
-		.known_modes = UFFDIO_COPY_MODE_DONTWAKE | UFFDIO_COPY_MODE_WP,
-		.dontwake = UFFDIO_COPY_MODE_DONTWAKE,
-		.result = &user->copy,
-		.call = call_copy,
-	});
+	fill = copy_of(&args);
+	fill.result = &user->copy;
+	return check_source(args.src, args.len) ?: do_fill(ctx, &fill);
+}
+
+static ssize_t copy_one_of_many(struct userfaultfd_ctx *ctx, const struct uffdio_copy *args)
+{
+	struct fill fill = copy_of(args);
+	int error = check_source(args->src, args->len) ?: check_fill(ctx, &fill);
+
+	return error ?: fill_and_wake(ctx, &fill);
+}
+
+/* *done counts those whose result has been told. What one can't do, the next one may. */
+static long copy_each(struct userfaultfd_ctx *ctx, struct uffdio_copy __user *user, u64 count,
+		      u64 *done)
+{
+	bool whole = true;
+
+	for (; *done < count; ++*done, user++) {
+		struct uffdio_copy args;
+		ssize_t result;
+
+		if (copy_from_user(&args, user, offsetof(struct uffdio_copy, copy)))
+			return -EFAULT;
+		result = copy_one_of_many(ctx, &args);
+		if (result == -ESRCH)
+			return result;
+		if (put_user((s64)result, &user->copy))
+			return -EFAULT;
+		whole &= result == args.len;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	return whole ? 0 : -EAGAIN;
+}
+
+long uffd_ioctl_copy_many(struct userfaultfd_ctx *ctx, void __user *argument)
+{
+	struct uffdio_copy_many __user *user = argument;
+	struct uffdio_copy_many args;
+	u64 done = 0;
+	long error;
+
+	if (!(ctx->features & UFFD_FEATURE_COPY_MANY))
+		return -EINVAL;
+	if (copy_from_user(&args, user, offsetof(struct uffdio_copy_many, done)))
+		return -EFAULT;
+	if (!args.count)
+		return -EINVAL;
+	error = copy_each(ctx, u64_to_user_ptr(args.copies), args.count, &done);
+	return put_user(done, &user->done) ? -EFAULT : error;
 }
 
 static ssize_t call_zeropage(const struct uffd_target *target, const struct fill *fill)

@@ -15,6 +15,7 @@ static const struct {
 	{ UFFDIO_API,		uffd_ioctl_api },
 	{ UFFDIO_CONTINUE,	uffd_ioctl_continue },
 	{ UFFDIO_COPY,		uffd_ioctl_copy },
+	{ UFFDIO_COPY_MANY,	uffd_ioctl_copy_many },
 	{ UFFDIO_MOVE,		uffd_ioctl_move },
 	{ UFFDIO_POISON,	uffd_ioctl_poison },
 	{ UFFDIO_REGISTER,	uffd_ioctl_register },

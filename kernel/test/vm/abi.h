@@ -42,6 +42,7 @@ enum {
 	F_MOVE = 1 << 16,
 	F_ALL = (1 << 17) - 1,
 	/* Not of every kernel. */
+	F_COPY_MANY = 1 << 29,
 	F_HANGUP = 1 << 30,
 };
 
@@ -61,7 +62,7 @@ enum { USER_MODE_ONLY = 1 };
 			 (1ULL << 7) | (1ULL << 8))
 enum {
 	NR_REGISTER, NR_UNREGISTER, NR_WAKE, NR_COPY, NR_ZEROPAGE, NR_MOVE, NR_WRITEPROTECT,
-	NR_CONTINUE, NR_POISON, NR_API = 0x3f,
+	NR_CONTINUE, NR_POISON, NR_COPY_MANY = 0x20, NR_API = 0x3f,
 };
 
 struct abi_msg {
@@ -105,6 +106,10 @@ struct abi_copy {
 	int64_t done;
 };
 
+struct abi_copy_many {
+	uint64_t copies, count, done;
+};
+
 /* ZEROPAGE, CONTINUE and POISON look alike. */
 struct abi_fill {
 	struct abi_range range;
@@ -122,6 +127,7 @@ struct abi_writeprotect {
 #define IOC_UNREGISTER	_IOR(0xaa, NR_UNREGISTER, struct abi_range)
 #define IOC_WAKE	_IOR(0xaa, NR_WAKE, struct abi_range)
 #define IOC_COPY	_IOWR(0xaa, NR_COPY, struct abi_copy)
+#define IOC_COPY_MANY	_IOWR(0xaa, NR_COPY_MANY, struct abi_copy_many)
 #define IOC_ZEROPAGE	_IOWR(0xaa, NR_ZEROPAGE, struct abi_fill)
 #define IOC_MOVE	_IOWR(0xaa, NR_MOVE, struct abi_copy)
 #define IOC_WRITEPROTECT _IOWR(0xaa, NR_WRITEPROTECT, struct abi_writeprotect)

@@ -33,6 +33,7 @@
 #define _UFFDIO_WRITEPROTECT		(0x06)
 #define _UFFDIO_CONTINUE		(0x07)
 #define _UFFDIO_POISON			(0x08)
+#define _UFFDIO_COPY_MANY		(0x20)	/* in no set: see the feature */
 #define _UFFDIO_API			(0x3F)
 
 /* struct uffd_msg: event */
@@ -108,7 +109,9 @@ struct uffd_msg {
 /*
  * Not of every kernel that has the ones above, and so counted from the other end.
  * HANGUP: poll says POLLHUP when the address space has ended.
+ * COPY_MANY: there is UFFDIO_COPY_MANY.
  */
+#define UFFD_FEATURE_COPY_MANY			(1 << 29)
 #define UFFD_FEATURE_HANGUP			(1 << 30)
 
 /* All that may be answered; a configuration may lack some. */
@@ -129,6 +132,7 @@ struct uffd_msg {
 				 UFFD_FEATURE_POISON |			\
 				 UFFD_FEATURE_WP_ASYNC |		\
 				 UFFD_FEATURE_MOVE |			\
+				 UFFD_FEATURE_COPY_MANY |		\
 				 UFFD_FEATURE_HANGUP)
 
 /* struct uffdio_api: ioctls */
@@ -188,6 +192,16 @@ struct uffdio_copy {
 	__s64	copy;
 };
 
+/*
+ * As many calls of UFFDIO_COPY, one after the other. Each one's copy says what became
+ * of it; done, for how many it does. -EAGAIN: not all of those are done as a whole.
+ */
+struct uffdio_copy_many {
+	__u64	copies;		/* the address of an array of struct uffdio_copy */
+	__u64	count;
+	__u64	done;		/* out */
+};
+
 #define UFFDIO_ZEROPAGE_MODE_DONTWAKE	((__u64)1 << 0)
 
 struct uffdio_zeropage {
@@ -239,6 +253,7 @@ struct uffdio_move {
 #define UFFDIO_WAKE		_IOR(UFFDIO, _UFFDIO_WAKE, struct uffdio_range)
 #define UFFDIO_COPY		_IOWR(UFFDIO, _UFFDIO_COPY, struct uffdio_copy)
 #define UFFDIO_ZEROPAGE		_IOWR(UFFDIO, _UFFDIO_ZEROPAGE, struct uffdio_zeropage)
+#define UFFDIO_COPY_MANY	_IOWR(UFFDIO, _UFFDIO_COPY_MANY, struct uffdio_copy_many)
 #define UFFDIO_MOVE		_IOWR(UFFDIO, _UFFDIO_MOVE, struct uffdio_move)
 #define UFFDIO_WRITEPROTECT	_IOWR(UFFDIO, _UFFDIO_WRITEPROTECT, struct uffdio_writeprotect)
 #define UFFDIO_CONTINUE		_IOWR(UFFDIO, _UFFDIO_CONTINUE, struct uffdio_continue)
