@@ -301,7 +301,7 @@ static void killed_task_takes_its_change_along(void)
 }
 
 /* Fills and changes that never rest: what is read back is one of them, never a mixture. */
-static volatile bool storm_over;
+static volatile bool storm_over, storm_read;
 
 static void *storm_changes(void *arg)
 {
@@ -318,8 +318,10 @@ static void *storm_reader(void *arg)
 {
 	struct abi_msg msg;
 
-	while (wait_readable((long)arg, 300))
-		uffd_next((long)arg, &msg);
+	/* As long as there is somebody who waits for it. */
+	while (!storm_read)
+		if (wait_readable((long)arg, 100))
+			uffd_next((long)arg, &msg);
 	return NULL;
 }
 
@@ -339,6 +341,7 @@ static void storm(void)
 	CHECK(done > 0);
 	storm_over = true;
 	pthread_join(changes, NULL);
+	storm_read = true;
 	pthread_join(reader, NULL);
 }
 
