@@ -72,6 +72,8 @@ bool uffd_ctx_wait_begin(struct userfaultfd_ctx *ctx, struct uffd_waiter *waiter
 	if (open)
 		uffd_waiter_add(&ctx->waiters, waiter);
 	spin_unlock(&ctx->lock);
+	/* The page table is looked at after this. See uffd_ctx_wake(). */
+	smp_mb();
 	return open;
 }
 
@@ -86,15 +88,18 @@ void uffd_ctx_wait_end(struct userfaultfd_ctx *ctx, struct uffd_waiter *waiter)
 }
 
 /*
- * A thread is in the tree before it looks at the page table; who fills looks at
- * the tree after it has filled. The lock, taken by both in between, makes either
- * the thread see the page or us see the thread.
+ * A thread is counted before it looks at the page table; who fills looks at the
+ * count after it has filled. The barriers in between make either the thread see the
+ * page or us see the thread. Most fills wake nobody, and need no lock to know.
  */
 void uffd_ctx_wake(struct userfaultfd_ctx *ctx, unsigned long start, unsigned long len)
 {
 	unsigned long last = len ? start + len - 1 : ULONG_MAX;
 	DEFINE_WAKE_Q(wake);
 
+	smp_mb();
+	if (!READ_ONCE(ctx->waiters.count))
+		return;
 	spin_lock(&ctx->lock);
 	uffd_waiters_wake(&ctx->waiters, len ? start : 0, last, &wake);
 	spin_unlock(&ctx->lock);

@@ -122,6 +122,7 @@ static void fill_unlock(struct uffd_fill *fill)
 	if (fill->vma)
 		uffd_vma_unlock(fill->vma);
 	fill->vma = NULL;
+	fill->pmd = NULL;
 }
 
 static int fill_find(struct uffd_fill *fill)
@@ -169,6 +170,8 @@ static void fill_advance(struct uffd_fill *fill)
 	fill->dst += fill->step;
 	fill->src += fill->step;
 	fill->len -= fill->step;
+	if (IS_ALIGNED(fill->dst, PMD_SIZE))
+		fill->pmd = NULL;
 }
 
 static int fill_locked(struct uffd_fill *fill)

@@ -56,7 +56,8 @@ static pte_t new_pte(struct vm_area_struct *vma, struct page *page, bool in_cach
 }
 
 /*
- * Maps a page at dst_addr; the page table takes over the caller's reference.
+ * Maps a page at dst_addr; the page table takes over the caller's reference. The
+ * folio is new, or the caller has locked it: so it stays where it is.
  *
  * Which lists the folio is on follows from what it is: in the page cache it's the
  * file's; otherwise it's new, private and ours alone. newly_allocated: it isn't on
@@ -68,7 +69,7 @@ int mfill_atomic_install_pte(pmd_t *dst_pmd, struct vm_area_struct *dst_vma,
 {
 	struct folio *folio = page_folio(page);
 	struct mm_struct *mm = dst_vma->vm_mm;
-	bool in_cache = folio_mapping(folio);
+	bool in_cache = READ_ONCE(folio->mapping);
 	bool own_zeros = !in_cache && uffd_flags_mode_is(flags, MFILL_ATOMIC_ZEROPAGE);
 	spinlock_t *ptl;
 	pte_t *ptep;

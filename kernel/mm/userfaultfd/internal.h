@@ -45,6 +45,7 @@ struct uffd_fill {
 
 	/* Only while locked. */
 	struct vm_area_struct *vma;
+	pmd_t *pmd;		/* of dst; NULL: not looked up yet */
 	int (*step_fn)(struct uffd_fill *fill);
 	unsigned long step;	/* bytes of the last step */
 	unsigned long orders;	/* of large folios that the mapping wants; a bit each */
@@ -78,6 +79,14 @@ pmd_t *uffd_pmd_find(struct mm_struct *mm, unsigned long addr);
 pmd_t *uffd_pmd_alloc(struct mm_struct *mm, unsigned long addr);
 int uffd_pte_table(struct mm_struct *mm, pmd_t *pmd);
 int uffd_fill_table(struct uffd_fill *fill, pmd_t **pmd);
+
+/* The PMD of what a fill is at; NULL: no memory. It stays while the VMA is locked. */
+static inline pmd_t *uffd_fill_pmd(struct uffd_fill *fill)
+{
+	if (!fill->pmd)
+		fill->pmd = uffd_pmd_alloc(fill->target->mm, fill->dst);
+	return fill->pmd;
+}
 
 /* folio.c */
 struct folio *uffd_folio_alloc(struct uffd_fill *fill, int order);

@@ -72,10 +72,8 @@ int uffd_pte_table(struct mm_struct *mm, pmd_t *pmd)
 /* The PMD, with a table, of what a fill is at. */
 int uffd_fill_table(struct uffd_fill *fill, pmd_t **pmd)
 {
-	struct mm_struct *mm = fill->target->mm;
-
-	*pmd = uffd_pmd_alloc(mm, fill->dst);
+	*pmd = uffd_fill_pmd(fill);
 	if (!*pmd)
 		return -ENOMEM;
-	return uffd_pte_table(mm, *pmd);
+	return uffd_pte_table(fill->target->mm, *pmd);
 }

@@ -55,7 +55,7 @@ int fill_private_zeropage(struct uffd_fill *fill)
 	pmd_t *pmd;
 	int err;
 
-	pmd = uffd_pmd_alloc(mm, fill->dst);
+	pmd = uffd_fill_pmd(fill);
 	if (!pmd)
 		return -ENOMEM;
 	if (!mm_forbids_zeropage(mm)) {
