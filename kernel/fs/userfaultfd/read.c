@@ -183,13 +183,16 @@ release_child:
 	return error;
 }
 
-/* 0: there is something. 1: the address space has ended, and will say nothing. */
+/* 0: there is, or was, something. 1: the address space has ended, and will say nothing. */
 static int wait_for_message(struct userfaultfd_ctx *ctx)
 {
 	int error = wait_event_interruptible(ctx->readers, uffd_ctx_readable(ctx) ||
 							   READ_ONCE(ctx->gone));
 
-	return error ?: !uffd_ctx_readable(ctx);
+	if (error)
+		return error;
+	/* Another reader may have been faster: that is not the end. */
+	return READ_ONCE(ctx->gone) && !uffd_ctx_readable(ctx);
 }
 
 ssize_t uffd_read_iter(struct kiocb *iocb, struct iov_iter *to)

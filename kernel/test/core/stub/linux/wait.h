@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <errno.h>
+#include <unistd.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/types.h>
@@ -42,6 +43,8 @@ void stub_wait(wait_queue_head_t *q, unsigned long seen);
 			} \
 			stub_wait(&(q), seen_); \
 		} \
+		/* Preempted here: whatever it was, others may be faster. */ \
+		usleep(100); \
 		err_; \
 	})
 #define wait_event_interruptible_exclusive wait_event_interruptible
