@@ -170,7 +170,7 @@ static int read_pages(const struct task *t, uint64_t at, const struct cow_run *r
 	while (done < len) {
 		uint64_t part = MIN(len - done, PLAN_READ_MAX);
 		ssize_t n = pread_all(map->files[run->from->file].fd, (void *)(at + done), part,
-				      run->from->offset + (run->start - run->from->start) + done);
+				      page_extent_offset(run->from, run->start + done));
 
 		if (n != (ssize_t)part)
 			return log_errno(n < 0 ? (int)n : -ENODATA, "pid %d: cannot read its pages "

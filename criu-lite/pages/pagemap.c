@@ -376,7 +376,7 @@ int page_map_check(const struct page_map *map, const struct page_extent *extent,
 		   const uint32_t *crcs, const void *data, uint64_t len)
 {
 	const struct page_file *file = &map->files[extent->file];
-	uint64_t offset = extent->offset + (start - extent->start);
+	uint64_t offset = page_extent_offset(extent, start);
 	size_t n = len >> PAGE_SHIFT, bad = page_crcs_differ(crcs, data, n);
 
 	if (bad == n)
@@ -391,7 +391,7 @@ static int verify_part(const struct page_map *map, const struct page_extent *e, 
 		       uint64_t len)
 {
 	const struct page_file *file = &map->files[e->file];
-	uint64_t offset = e->offset + (start - e->start);
+	uint64_t offset = page_extent_offset(e, start);
 	uint32_t crcs[VERIFY_SIZE >> PAGE_SHIFT];
 	size_t size = (len >> PAGE_SHIFT) * sizeof(*crcs);
 	ssize_t n = pread_all(file->crcs_fd, crcs, size, (offset >> PAGE_SHIFT) * sizeof(*crcs));

@@ -85,6 +85,12 @@ static inline uint64_t page_extent_end(const struct page_extent *extent)
 	return extent->start + extent->len;
 }
 
+/* Where its pages file has what is at @addr; bytes. */
+static inline uint64_t page_extent_offset(const struct page_extent *extent, uint64_t addr)
+{
+	return extent->offset + (addr - extent->start);
+}
+
 static inline bool page_extent_has_data(const struct page_extent *extent)
 {
 	return extent->flags & PAGE_PRESENT;

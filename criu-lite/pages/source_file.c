@@ -29,22 +29,30 @@ static struct file_source *file_source(struct page_source *src)
 	return container_of(src, struct file_source, base);
 }
 
-static int file_find(struct page_source *src, uint64_t addr, uint64_t len,
-		     struct source_run *run)
+/* The extent of a run with bytes here, else NULL. */
+static const struct page_extent *find_run(const struct file_source *fs, uint64_t addr,
+					  uint64_t len, struct source_run *run)
 {
-	struct file_source *fs = file_source(src);
 	const struct page_extent *e = page_map_find(fs->map, addr);
 
 	if (!e || e->start > addr) {
 		run->kind = SOURCE_HOLE;
 		run->len = e ? MIN(len, e->start - addr) : len;
-		return 0;
+		return NULL;
 	}
 	run->kind = SOURCE_DATA;
 	run->len = MIN(len, page_extent_end(e) - addr);
 	/* The door tells who asks for bytes that are not here. */
-	if (page_extent_has_data(e))
-		run->data = (const char *)fs->bytes[e->file] + e->offset + (addr - e->start);
+	if (!page_extent_has_data(e))
+		return NULL;
+	run->data = (const char *)fs->bytes[e->file] + page_extent_offset(e, addr);
+	return e;
+}
+
+static int file_find(struct page_source *src, uint64_t addr, uint64_t len,
+		     struct source_run *run)
+{
+	find_run(file_source(src), addr, len, run);
 	return 0;
 }
 
@@ -53,14 +61,13 @@ static int file_lookup(struct page_source *src, uint64_t addr, uint64_t len,
 		       struct source_run *run)
 {
 	struct file_source *fs = file_source(src);
-	const struct page_extent *e = page_map_find(fs->map, addr);
-	int err = file_find(src, addr, len, run);
+	const struct page_extent *e = find_run(fs, addr, len, run);
+	const uint32_t *crcs = e ? fs->crcs[e->file] : NULL;
 
-	if (err || !run->data || !fs->crcs[e->file])
-		return err;
-	return page_map_check(fs->map, e, addr, (uint32_t *)fs->crcs[e->file] +
-			      ((e->offset + (addr - e->start)) >> PAGE_SHIFT),
-			      run->data, run->len);
+	if (!crcs)
+		return 0;
+	crcs += page_extent_offset(e, addr) >> PAGE_SHIFT;
+	return page_map_check(fs->map, e, addr, crcs, run->data, run->len);
 }
 
 /* Starts reading from the disk, without waiting for it. */
@@ -75,7 +82,7 @@ static int file_will_need(struct page_source *src, uint64_t addr, uint64_t len, 
 
 		/* Advice: that it failed shows in nothing but time. */
 		if (page_extent_has_data(e))
-			madvise((char *)fs->bytes[e->file] + e->offset + (from - e->start),
+			madvise((char *)fs->bytes[e->file] + page_extent_offset(e, from),
 				to - from, MADV_WILLNEED);
 	}
 	*near = len;

@@ -74,7 +74,7 @@ int memfd_huge_fill(const struct memfd_inode *inode, const struct page_extent *e
 				 "enough free?", inode->entry->name,
 				 (unsigned long)inode->huge_page / 1024);
 	n = pread_all(inode->pages->files[ext->file].fd, map + (start - from), len,
-		      ext->offset + (start - ext->start));
+		      page_extent_offset(ext, start));
 	munmap(map, map_len);
 	if (n != (ssize_t)len)
 		return log_errno(n < 0 ? n : -EIO, "memfd %s: cannot fill it at %#lx",

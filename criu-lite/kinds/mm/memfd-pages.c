@@ -169,7 +169,7 @@ static int fill_whole(const struct memfd_inode *inode, int fd, uint64_t offset, 
 static int fill_extent(const struct memfd_inode *inode, const struct page_extent *ext,
 		       uint64_t start, uint64_t end)
 {
-	uint64_t offset = ext->offset + (start - ext->start);
+	uint64_t offset = page_extent_offset(ext, start);
 	int fd = inode->pages->files[ext->file].fd;
 	uint64_t whole = MIN(end, ALIGN_DOWN(inode->entry->size, PAGE_SIZE));
 	int ret = page_map_verify(inode->pages, start, end);

@@ -173,7 +173,7 @@ static int read_page(const struct page_map *map, uint64_t addr, uint8_t page[PAG
 	if (!ext || ext->start > addr || !page_extent_has_data(ext))
 		return 0;
 	n = pread_all(map->files[ext->file].fd, page, PAGE_SIZE,
-		      ext->offset + (addr - ext->start));
+		      page_extent_offset(ext, addr));
 	return n < 0 ? n : n == PAGE_SIZE;
 }
 
