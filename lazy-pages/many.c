@@ -60,8 +60,10 @@ static void end_child(struct many *m, pid_t pid, int status)
 		log_warn("lazy-pages: who served a restore (pid %d) has failed", pid);
 	m->failed = m->failed || status;
 	for (size_t i = 0; i < m->n_children; i++)
-		if (m->children[i] == pid)
-			m->children[i--] = m->children[--m->n_children];
+		if (m->children[i] == pid) {
+			m->children[i] = m->children[--m->n_children];
+			return;
+		}
 }
 
 static void stop_listening(struct many *m)
