@@ -22,6 +22,7 @@
 #include "pages/lend.h"
 #include "pages/pagemap.h"
 #include "sys/tcp.h"
+#include "test/fuzz/fetched.h"
 #include "test/fuzz/target.h"
 #include "util/macro.h"
 
@@ -168,24 +169,6 @@ static void to_dump(const uint8_t *data, size_t size)
 	leave(&ch);
 }
 
-/* What has come must have been asked for: three pages. */
-static void check_arrived(struct page_fetch *f)
-{
-	const void *page;
-	uint64_t got;
-	int sum = 0;
-
-	for (uint64_t at = START; at < START + N_PAGES * PAGE_SIZE; at += PAGE_SIZE) {
-		if (page_fetch_get(f, PID, at, N_PAGES * PAGE_SIZE, &page, &got))
-			continue;
-		if (!got || got % PAGE_SIZE || at + got > START + 3 * PAGE_SIZE)
-			abort();
-		for (uint64_t i = 0; i < got; i++)
-			sum += ((const char *)page)[i];
-	}
-	__asm__ volatile("" : : "r"(sum));
-}
-
 static void to_asker(const uint8_t *data, size_t size)
 {
 	const struct fetch_options opts = { .token = &none };
@@ -204,7 +187,7 @@ static void to_asker(const uint8_t *data, size_t size)
 	/* A damaged connection is looked for, and not found. */
 	for (int turn = 0; turn < TURNS && !page_fetch_receive(f); turn++)
 		;
-	check_arrived(f);
+	fetched_check(f, PID, START, START + 3 * PAGE_SIZE, START + N_PAGES * PAGE_SIZE);
 	page_fetch_free(f);
 	close(pair[1]);
 }
