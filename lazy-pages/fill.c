@@ -181,8 +181,6 @@ struct probe_rule {
 static const struct probe_rule probe_table[] = {
 	{ 0, FILL_ABSENT },
 	{ -EAGAIN, FILL_AGAIN },
-	/* Linux before 5.13 does not know the second question, and needs but the first. */
-	{ -EINVAL, FILL_ABSENT },
 	{ -ENOENT, FILL_ABSENT },
 	{ -ESRCH, FILL_GONE },
 };
@@ -203,5 +201,7 @@ int fill_probe(int uffd, enum fill_outcome *outcome)
 
 	if (err || *outcome != FILL_ABSENT)
 		return err;
-	return judge_probe(uffd, map_cached(uffd, PAGE_SIZE, USER_END - PAGE_SIZE), outcome);
+	err = map_cached(uffd, PAGE_SIZE, USER_END - PAGE_SIZE);
+	/* Linux before 5.13 does not know the second question, and needs but the first. */
+	return judge_probe(uffd, err == -EINVAL ? 0 : err, outcome);
 }
