@@ -294,15 +294,21 @@ static bool is_ours(const struct leaver *l)
 /*
  * A thread that was killed in our hands. Its task ends for its parent only
  * when we have heard of the end of every thread that we trace.
+ *
+ * It asks again and again, because a sleeping waitid() can miss the end: where another
+ * thread executes a program, it takes the leader's number before the kernel wakes who
+ * waits for the leader, and a waiter is woken for the number it asked for.
  */
 static void collect(const struct leaver *l)
 {
-	siginfo_t info;
+	struct timespec pause = { .tv_nsec = 100 * 1000 };
+	siginfo_t info = { .si_pid = 0 };
 
 	if (is_ours(l))
 		return;
-	while (waitid(P_PID, l->tracee.tid, &info, WEXITED | __WALL) < 0 && errno == EINTR)
-		;
+	while (waitid(P_PID, l->tracee.tid, &info, WEXITED | WNOHANG | __WALL) == 0 &&
+	       !info.si_pid)
+		nanosleep(&pause, NULL);
 }
 
 /*
