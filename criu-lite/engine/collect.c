@@ -4,34 +4,27 @@
  *
  * From the root down: when all threads of a task stand still it makes no more
  * children, so its list of children is final, and the children's turn comes.
- * A thread that is made while others are being seized shows up when the list
- * of threads is read again; it is complete when a whole reading brings nothing
- * new. A task that ends meanwhile is a zombie of its parent's, which has been
+ * A task that ends meanwhile is a zombie of its parent's, which has been
  * frozen, or gone with its parent.
  */
 #include "engine/collect.h"
 
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "core/dump.h"
 #include "core/options.h"
+#include "engine/freeze.h"
 #include "engine/traced.h"
 #include "inject/session.h"
 #include "inject/tracee.h"
 #include "sys/proc_stat.h"
-#include "sys/proc_status.h"
 #include "sys/proc_tasks.h"
 #include "sys/syscall.h"
 #include "util/arena.h"
 #include "util/cleanup.h"
 #include "util/log.h"
-
-/* A task that makes threads faster than we seize them, or does not settle, is given up. */
-#define MAX_ROUNDS 64
 
 static struct task *new_task(struct dump *d, struct task *parent, int pid)
 {
@@ -48,251 +41,6 @@ static struct task *new_task(struct dump *d, struct task *parent, int pid)
 	if (parent)
 		TAILQ_INSERT_TAIL(&parent->children, t, sibling);
 	return t;
-}
-
-static struct thread *find_thread(struct task *t, int tid)
-{
-	for (size_t i = 0; i < t->n_threads; i++)
-		if (t->threads[i].tid == tid)
-			return &t->threads[i];
-	return NULL;
-}
-
-/* Seizes the threads that are not ours yet. Returns how many, or -errno. */
-static int seize_new_threads(struct dump *d, struct task *t)
-{
-	_cleanup_free_ pid_t *tids = NULL;
-	struct thread *threads;
-	size_t n, known = t->n_threads;
-	int r = proc_threads_read(t->pid, &tids, &n);
-
-	if (r < 0)
-		return r;
-	threads = arena_new_array(d->arena, struct thread, known + n);
-	for (size_t i = 0; i < known; i++)
-		threads[i] = t->threads[i];
-	t->threads = threads;
-	for (size_t i = 0; i < n; i++) {
-		struct thread *th = &t->threads[t->n_threads];
-		struct tracee *tracee;
-
-		if (find_thread(t, tids[i]))
-			continue;
-		tracee = arena_new_object(d->arena, struct tracee);
-		r = tracee_seize(t->pid, tids[i], tracee);
-		if (r == -ESRCH)
-			continue;
-		if (r < 0)
-			return r == -EPERM ? log_errno(r, "pid %d: cannot seize thread %d (its "
-						       "tracer is pid %d)", t->pid, tids[i],
-						       traced_by(t->pid, tids[i])) : r;
-		th->tid = tids[i];
-		th->dump = arena_new_object(d->arena, struct thread_dump);
-		th->dump->tracee = tracee;
-		t->n_threads++;
-	}
-	return t->n_threads - known;
-}
-
-static void drop_thread(struct task *t, size_t i)
-{
-	for (; i + 1 < t->n_threads; i++)
-		t->threads[i] = t->threads[i + 1];
-	t->n_threads--;
-}
-
-/*
- * Waits for the threads from @first on; those that ended are forgotten. From
- * the end: the leader of a task that is being killed shows as dead only when
- * its other threads have been collected.
- */
-static int stop_threads(struct task *t, size_t first)
-{
-	for (size_t i = t->n_threads; i-- > first;) {
-		int r = tracee_stop(t->threads[i].dump->tracee);
-
-		if (r == -ESRCH)
-			drop_thread(t, i);
-		else if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-static bool is_stopping(const struct thread *th)
-{
-	return th->dump->tracee->stop_signal;
-}
-
-/* Whether a SIGSTOP is on its way, to the task or to a thread. -ESRCH: it vanished. */
-static int awaits_stop(const struct task *t)
-{
-	for (size_t i = 0; i < t->n_threads; i++) {
-		_cleanup_(proc_status_fini) struct proc_status status = {};
-		int r = proc_status_read(t->pid, t->threads[i].tid, &status);
-
-		if (r < 0)
-			return r == -ENOENT ? -ESRCH : r;
-		if ((status.sig_pending | status.shared_pending) >> (SIGSTOP - 1) & 1)
-			return 1;
-	}
-	return 0;
-}
-
-/*
- * A SIGSTOP may have come at the moment when the threads were seized: the task stops
- * when one of them has taken it, and all have joined. Those that have not done so yet
- * may run on for a moment. Positive: they did, look again; 0: all are of one mind.
- */
-static int finish_stop(struct task *t)
-{
-	const struct timespec moment = { .tv_nsec = 1000 * 1000 };
-	size_t n = 0;
-	int r = 0;
-
-	for (size_t i = 0; i < t->n_threads; i++)
-		n += is_stopping(&t->threads[i]);
-	if (n == t->n_threads)
-		return 0;
-	r = n ? 1 : awaits_stop(t);
-	if (r <= 0)
-		return r;
-	r = 0;
-	for (size_t i = 0; r >= 0 && i < t->n_threads; i++)
-		if (!is_stopping(&t->threads[i]))
-			r = tracee_run_on(t->threads[i].dump->tracee);
-	nanosleep(&moment, NULL);
-	for (size_t i = 0; r >= 0 && i < t->n_threads; i++)
-		if (!is_stopping(&t->threads[i]))
-			r = tracee_ask_stop(t->threads[i].dump->tracee);
-	if (r >= 0)
-		r = stop_threads(t, 0);
-	return r < 0 ? r : 1;
-}
-
-static int freeze_threads(struct dump *d, struct task *t)
-{
-	for (int round = 0; round < MAX_ROUNDS; round++) {
-		size_t known = t->n_threads;
-		int n = seize_new_threads(d, t), r;
-
-		if (n < 0)
-			return n;
-		r = n ? stop_threads(t, known) : finish_stop(t);
-		if (r < 0 || (!n && !r))
-			return r;
-	}
-	return log_errno(-EAGAIN, "pid %d: makes threads, or is stopped and continued, faster than "
-			 "it can be seized", t->pid);
-}
-
-/*
- * The leader is a zombie that is nobody's tracee: it stands in the list of threads
- * with what /proc tells of it.
- */
-static int add_ended_leader(struct dump *d, struct task *t)
-{
-	struct thread *threads = arena_new_array(d->arena, struct thread, t->n_threads + 1);
-
-	for (size_t i = 0; i < t->n_threads; i++)
-		threads[i + 1] = t->threads[i];
-	threads[0].tid = t->pid;
-	threads[0].dump = arena_new_object(d->arena, struct thread_dump);
-	t->threads = threads;
-	t->n_threads++;
-	t->leader_ended = true;
-	/* Its files can't be had through a descriptor of the leader. */
-	t->dump->runner_pidfd = sys_pidfd_open(threads[1].tid, SYS_PIDFD_THREAD);
-	if (t->dump->runner_pidfd == -EINVAL)
-		return log_errno(-ENOTSUP, "pid %d: its leader has ended and other threads run on: "
-				 "needs Linux 6.9", t->pid);
-	if (t->dump->runner_pidfd < 0)
-		return log_errno(t->dump->runner_pidfd, "pid %d: cannot open a pidfd of thread %d",
-				 t->pid, threads[1].tid);
-	return 0;
-}
-
-/* What a stopped task's wait status says: it was stopped by job control. */
-static void note_state(struct task *t)
-{
-	t->state = TASK_ALIVE;
-	t->dump->stop_signal = task_runner(t)->dump->tracee->stop_signal;
-	if (t->dump->stop_signal)
-		t->state = TASK_STOPPED;
-}
-
-static int read_stat(struct task *t)
-{
-	int r = proc_stat_read(t->pid, 0, t->dump->stat);
-
-	if (r < 0)
-		return r;
-	t->ppid = t->dump->stat->ppid;
-	t->pgid = t->dump->stat->pgrp;
-	t->sid = t->dump->stat->session;
-	return 0;
-}
-
-static int zombie(struct dump *d, struct task *t)
-{
-	t->state = TASK_DEAD;
-	t->threads = arena_new_array(d->arena, struct thread, 1);
-	t->threads[0].tid = t->pid;
-	t->n_threads = 1;
-	return 0;
-}
-
-/* By way of a thread that runs. A zombie has no memory that anything could be left in. */
-static int settle(const struct task *t)
-{
-	_cleanup_free_ pid_t *tids = NULL;
-	size_t n;
-	int r = proc_threads_read(t->pid, &tids, &n);
-
-	for (size_t i = 0; r >= 0 && i < n; i++) {
-		struct proc_stat stat;
-
-		r = proc_stat_read(t->pid, tids[i], &stat);
-		if (r >= 0 && stat.state != 'Z' && stat.state != 'X')
-			return inject_settle(tids[i]);
-		if (r == -ESRCH || r == -ENOENT)
-			r = 0;
-	}
-	return r;
-}
-
-static int freeze_threads_of(struct dump *d, struct task *t)
-{
-	int r = freeze_threads(d, t);
-
-	if (r < 0 && r != -ESRCH)
-		return r;
-	r = read_stat(t);
-	if (r < 0)
-		return r;
-	if (!t->n_threads)
-		return zombie(d, t);
-	if (t->threads[0].tid != t->pid) {
-		r = add_ended_leader(d, t);
-		if (r < 0)
-			return r;
-	}
-	note_state(t);
-	return 0;
-}
-
-/* Positive: the task has vanished. */
-static int freeze_task(struct dump *d, struct task *t)
-{
-	int r = settle(t);
-
-	if (r < 0 && r != -ESRCH)
-		return r;
-	t->dump->pidfd = sys_pidfd_open(t->pid, 0);
-	if (t->dump->pidfd < 0 && t->dump->pidfd != -ESRCH)
-		return log_errno(t->dump->pidfd, "pid %d: cannot open a pidfd", t->pid);
-	r = freeze_threads_of(d, t);
-	return r == -ESRCH ? 1 : r;
 }
 
 static int freeze_children(struct dump *d, struct task *t);
