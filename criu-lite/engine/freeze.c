@@ -4,12 +4,19 @@
  *
  * A thread that is made while others are being seized shows up when the list
  * of threads is read again; it is complete when a whole reading brings nothing
- * new.
+ * new, and all that were stopped still stand.
+ *
+ * They need not: a thread that executes a program ends all others, also those that
+ * stand already, and goes on with the leader's number. For a moment the leader is a
+ * zombie, then the thread's own number is gone. So whenever a thread other than the
+ * leader vanishes, who has the leader's number is looked at anew; and a zombie is
+ * believed only when it is the last of its task.
  */
 #include "engine/freeze.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 #include <time.h>
 
 #include "core/dump.h"
@@ -25,7 +32,7 @@
 #include "util/log.h"
 
 /* A task that makes threads faster than we seize them, or does not settle, is given up. */
-#define MAX_ROUNDS 64
+#define MAX_ROUNDS 1000
 
 static struct thread *find_thread(struct task *t, int tid)
 {
@@ -35,8 +42,35 @@ static struct thread *find_thread(struct task *t, int tid)
 	return NULL;
 }
 
+/* There is room for it. The leader comes first, also one that is looked at anew. */
+static void add_thread(struct dump *d, struct task *t, int tid, struct tracee *tracee)
+{
+	size_t i = tid == t->pid ? 0 : t->n_threads;
+
+	memmove(&t->threads[i + 1], &t->threads[i], (t->n_threads - i) * sizeof(*t->threads));
+	t->threads[i] = (struct thread){
+		.tid = tid,
+		.dump = arena_new_object(d->arena, struct thread_dump),
+	};
+	t->threads[i].dump->tracee = tracee;
+	t->n_threads++;
+}
+
+static void drop_thread(struct task *t, size_t i)
+{
+	t->n_threads--;
+	memmove(&t->threads[i], &t->threads[i + 1], (t->n_threads - i) * sizeof(*t->threads));
+}
+
+/* The leader's number may be another's now: that of a thread which executes a program. */
+static void forget_leader(struct task *t)
+{
+	if (t->n_threads && t->threads[0].tid == t->pid)
+		drop_thread(t, 0);
+}
+
 /* Seizes the threads that are not ours yet. Returns how many, or -errno. */
-static int seize_new_threads(struct dump *d, struct task *t)
+static int seize_new_threads(struct dump *d, struct task *t, bool *vanished)
 {
 	_cleanup_free_ pid_t *tids = NULL;
 	struct thread *threads;
@@ -50,50 +84,58 @@ static int seize_new_threads(struct dump *d, struct task *t)
 		threads[i] = t->threads[i];
 	t->threads = threads;
 	for (size_t i = 0; i < n; i++) {
-		struct thread *th = &t->threads[t->n_threads];
 		struct tracee *tracee;
 
 		if (find_thread(t, tids[i]))
 			continue;
 		tracee = arena_new_object(d->arena, struct tracee);
 		r = tracee_seize(t->pid, tids[i], tracee);
-		if (r == -ESRCH)
-			continue;
-		if (r < 0)
-			return r == -EPERM ? log_errno(r, "pid %d: cannot seize thread %d (its "
-						       "tracer is pid %d)", t->pid, tids[i],
-						       traced_by(t->pid, tids[i])) : r;
-		th->tid = tids[i];
-		th->dump = arena_new_object(d->arena, struct thread_dump);
-		th->dump->tracee = tracee;
-		t->n_threads++;
+		if (r == -EPERM)
+			return log_errno(r, "pid %d: cannot seize thread %d (its tracer is pid "
+					 "%d)", t->pid, tids[i], traced_by(t->pid, tids[i]));
+		if (r < 0 && r != -ESRCH)
+			return r;
+		if (r == 0)
+			add_thread(d, t, tids[i], tracee);
+		else if (tids[i] != t->pid)
+			*vanished = true;
 	}
 	return t->n_threads - known;
 }
 
-static void drop_thread(struct task *t, size_t i)
-{
-	for (; i + 1 < t->n_threads; i++)
-		t->threads[i] = t->threads[i + 1];
-	t->n_threads--;
-}
-
 /*
- * Waits for the threads from @first on; those that ended are forgotten. From
+ * Waits for the threads that do not stand yet; those that ended are forgotten. From
  * the end: the leader of a task that is being killed shows as dead only when
  * its other threads have been collected.
  */
-static int stop_threads(struct task *t, size_t first)
+static int stop_threads(struct task *t, bool *vanished)
 {
-	for (size_t i = t->n_threads; i-- > first;) {
+	for (size_t i = t->n_threads; i-- > 0;) {
 		int r = tracee_stop(t->threads[i].dump->tracee);
 
-		if (r == -ESRCH)
-			drop_thread(t, i);
-		else if (r < 0)
+		if (r < 0 && r != -ESRCH)
 			return r;
+		if (r == 0)
+			continue;
+		if (t->threads[i].tid != t->pid)
+			*vanished = true;
+		drop_thread(t, i);
 	}
 	return 0;
+}
+
+/* Forgets the threads that no longer stand where they were stopped. Returns how many. */
+static int forget_fallen(struct task *t)
+{
+	int fallen = 0;
+
+	for (size_t i = t->n_threads; i-- > 0;) {
+		if (tracee_stands(t->threads[i].dump->tracee))
+			continue;
+		drop_thread(t, i);
+		fallen++;
+	}
+	return fallen;
 }
 
 static bool is_stopping(const struct thread *th)
@@ -121,7 +163,7 @@ static int awaits_stop(const struct task *t)
  * when one of them has taken it, and all have joined. Those that have not done so yet
  * may run on for a moment. Positive: they did, look again; 0: all are of one mind.
  */
-static int finish_stop(struct task *t)
+static int finish_stop(struct task *t, bool *vanished)
 {
 	const struct timespec moment = { .tv_nsec = 1000 * 1000 };
 	size_t n = 0;
@@ -143,20 +185,64 @@ static int finish_stop(struct task *t)
 		if (!is_stopping(&t->threads[i]))
 			r = tracee_ask_stop(t->threads[i].dump->tracee);
 	if (r >= 0)
-		r = stop_threads(t, 0);
+		r = stop_threads(t, vanished);
 	return r < 0 ? r : 1;
+}
+
+/*
+ * Positive: there may be more, or others. 0: all that there are stand, if there are any.
+ * -ESRCH: the task is gone.
+ */
+static int freeze_some(struct dump *d, struct task *t)
+{
+	bool vanished = false;
+	int n = seize_new_threads(d, t, &vanished), r;
+
+	if (n < 0)
+		return n == -ENOENT ? 1 : n;
+	r = n ? stop_threads(t, &vanished) : finish_stop(t, &vanished);
+	if (r < 0 && r != -ESRCH)
+		return r;
+	if (vanished)
+		forget_leader(t);
+	return forget_fallen(t) || n || r || vanished;
+}
+
+static int read_stat(struct task *t)
+{
+	int r = proc_stat_read(t->pid, 0, t->dump->stat);
+
+	if (r < 0)
+		return r;
+	t->ppid = t->dump->stat->ppid;
+	t->pgid = t->dump->stat->pgrp;
+	t->sid = t->dump->stat->session;
+	return 0;
+}
+
+/* Positive: no thread could be seized, but the task has not ended either. */
+static int check_zombie(struct task *t)
+{
+	int r = read_stat(t);
+
+	if (r < 0)
+		return r == -ENOENT ? 1 : r;
+	return t->dump->stat->state != 'Z' || t->dump->stat->num_threads != 1;
 }
 
 static int freeze_threads(struct dump *d, struct task *t)
 {
-	for (int round = 0; round < MAX_ROUNDS; round++) {
-		size_t known = t->n_threads;
-		int n = seize_new_threads(d, t), r;
+	const struct timespec pause = { .tv_nsec = 1000 * 1000 };
 
-		if (n < 0)
-			return n;
-		r = n ? stop_threads(t, known) : finish_stop(t);
-		if (r < 0 || (!n && !r))
+	for (int round = 0; round < MAX_ROUNDS; round++) {
+		int r = freeze_some(d, t);
+
+		if (r == 0 && !t->n_threads) {
+			r = check_zombie(t);
+			if (r > 0)
+				nanosleep(&pause, NULL);
+		}
+		if (r <= 0)
 			return r;
 	}
 	return log_errno(-EAGAIN, "pid %d: makes threads, or is stopped and continued, faster than "
@@ -198,18 +284,6 @@ static void note_state(struct task *t)
 		t->state = TASK_STOPPED;
 }
 
-static int read_stat(struct task *t)
-{
-	int r = proc_stat_read(t->pid, 0, t->dump->stat);
-
-	if (r < 0)
-		return r;
-	t->ppid = t->dump->stat->ppid;
-	t->pgid = t->dump->stat->pgrp;
-	t->sid = t->dump->stat->session;
-	return 0;
-}
-
 static int zombie(struct dump *d, struct task *t)
 {
 	t->state = TASK_DEAD;
@@ -242,9 +316,8 @@ static int freeze_threads_of(struct dump *d, struct task *t)
 {
 	int r = freeze_threads(d, t);
 
-	if (r < 0 && r != -ESRCH)
-		return r;
-	r = read_stat(t);
+	if (r >= 0)
+		r = read_stat(t);
 	if (r < 0)
 		return r;
 	if (!t->n_threads)

@@ -21,12 +21,14 @@
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "inject/arch.h"
 #include "inject/pad.h"
 #include "inject/seccomp.h"
 #include "inject/stop.h"
 #include "sys/proc_stat.h"
+#include "sys/proc_status.h"
 #include "util/array.h"
 #include "util/cleanup.h"
 #include "util/log.h"
@@ -49,9 +51,17 @@ enum {
 	SEIZE_TRIES = 5,
 };
 
+static bool is_ours(pid_t pid, pid_t tid)
+{
+	_cleanup_(proc_status_fini) struct proc_status status = {};
+
+	return proc_status_read(pid, tid, &status) == 0 && status.tracer_pid == gettid();
+}
+
 /*
  * A leader that ended because another thread executes a program can't be seized, and
- * is no zombie when we look: its number is that thread's now. So try again.
+ * is no zombie when we look: its number is that thread's now. If we had seized that
+ * one it is ours by either number; else we try again.
  */
 static int seize(pid_t pid, pid_t tid)
 {
@@ -64,6 +74,8 @@ static int seize(pid_t pid, pid_t tid)
 		err = -errno;
 		if (err != -EPERM || proc_has_ended(pid, tid))
 			return err;
+		if (is_ours(pid, tid))
+			return 0;
 		nanosleep(&pause, NULL);
 	}
 	return err;
@@ -212,6 +224,13 @@ int tracee_stop(struct tracee *t)
 	if (r >= 0)
 		r = leave_pad(t);
 	return r < 0 ? r : read_stopped(t);
+}
+
+bool tracee_stands(const struct tracee *t)
+{
+	uint64_t mask;
+
+	return ptrace(PTRACE_GETSIGMASK, t->tid, sizeof(mask), &mask) == 0;
 }
 
 int tracee_run_on(struct tracee *t)

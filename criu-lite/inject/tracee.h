@@ -67,7 +67,8 @@ struct tracee {
 };
 
 /*
- * Starts tracing the thread @tid of task @pid and asks it to stop. Fills @t.
+ * Starts tracing the thread @tid of task @pid and asks it to stop. Fills @t. A thread that
+ * we trace already, by a number that it had before it executed a program, is taken as it is.
  * -ESRCH: it is gone or a zombie; -EPERM: we may not, or it is traced by
  * another (TracerPid in its status). Not logged: both are verdicts, and the
  * caller knows what a vanishing thread means. Other failures are logged.
@@ -85,6 +86,12 @@ int tracee_seize(pid_t pid, pid_t tid, struct tracee *t);
  * tracee_filters_read() does.
  */
 int tracee_stop(struct tracee *t);
+
+/*
+ * Whether what tracee_stop() stopped still stands there. SIGKILL ends a stop, and so does
+ * another thread of the task that executes a program: it goes on with the leader's number.
+ */
+bool tracee_stands(const struct tracee *t);
 
 /*
  * Lets a stopped thread run on, and asks it to stop again: for a moment in which it does

@@ -13,12 +13,16 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "sys/proc.h"
 #include "util/array.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 #include "util/scan.h"
+
+/* Readings of a list of threads that lacks the leader. */
+#define LIST_TRIES 5
 
 static int by_number(const void *a, const void *b)
 {
@@ -76,7 +80,8 @@ static int read_numbers(pid_t pid, const char *name, int **numbers, size_t *n_nu
 	return 0;
 }
 
-int proc_threads_read(pid_t pid, pid_t **tids, size_t *n_tids)
+/* Returns 0; positive: @pid is not in the list; or -errno. */
+static int read_threads(pid_t pid, pid_t **tids, size_t *n_tids)
 {
 	_cleanup_free_ pid_t *list = NULL;
 	size_t i, n;
@@ -87,13 +92,27 @@ int proc_threads_read(pid_t pid, pid_t **tids, size_t *n_tids)
 	for (i = 0; i < n && list[i] != pid; i++)
 		;
 	if (i == n)
-		return n ? log_errno(-EINVAL, "pid %d: is not a thread group leader", pid) :
-			   -ESRCH;
+		return n ? 1 : -ESRCH;
 	memmove(list + 1, list, i * sizeof(*list));
 	list[0] = pid;
 	*tids = take_ptr(list);
 	*n_tids = n;
 	return 0;
+}
+
+/* A thread that executes a program takes the leader's number while the list is read. */
+int proc_threads_read(pid_t pid, pid_t **tids, size_t *n_tids)
+{
+	const struct timespec pause = { .tv_nsec = 1000 * 1000 };
+
+	for (int i = 0; i < LIST_TRIES; i++) {
+		int r = read_threads(pid, tids, n_tids);
+
+		if (r <= 0)
+			return r;
+		nanosleep(&pause, NULL);
+	}
+	return log_errno(-EINVAL, "pid %d: is not a thread group leader", pid);
 }
 
 int proc_fds_read(pid_t pid, int **fds, size_t *n_fds)
