@@ -169,7 +169,7 @@ static void measure(const struct probe *p, const char *mode)
 
 	*p->started = true;
 	if (!strcmp(mode, "idle") || !strcmp(mode, "busy")) {
-		sample_random(p->memory, p->len, N_SAMPLES, 1000, &s);
+		sample_random(p->memory, p->len, BENCH_PAGE, N_SAMPLES, 1000, &s);
 		print_faults(&s);
 	} else if (!strcmp(mode, "walk")) {
 		ns = sample_walk(p->memory, p->len, &sum);

@@ -42,16 +42,16 @@ static int is_there(const char *page)
 	return mincore((void *)page, BENCH_PAGE, &there) == 0 && there & 1;
 }
 
-void sample_random(const char *base, size_t len, uint64_t want, uint64_t tries,
+void sample_random(const char *base, size_t len, size_t stride, uint64_t want, uint64_t tries,
 		   struct sample_result *result)
 {
-	uint64_t state = FIRST_RANDOM, n_pages = len / BENCH_PAGE, there = 0;
+	uint64_t state = FIRST_RANDOM, n_places = len / stride, there = 0;
 
 	*result = (struct sample_result){};
 	if (want > SAMPLES_MAX)
 		want = SAMPLES_MAX;
 	while (result->n < want && there < tries) {
-		const volatile char *page = base + next_random(&state) % n_pages * BENCH_PAGE;
+		const volatile char *page = base + next_random(&state) % n_places * stride;
 		uint64_t began, took;
 
 		if (is_there((const char *)page)) {

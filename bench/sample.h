@@ -23,10 +23,10 @@ struct sample_result {
 uint64_t sample_now_ns(void);
 
 /*
- * Touches up to @want missing pages in an order that no read-ahead guesses,
- * and gives up when @tries pages in a row were there.
+ * Touches up to @want missing pages in an order that no read-ahead guesses, one in each
+ * @stride bytes, and gives up when @tries pages in a row were there.
  */
-void sample_random(const char *base, size_t len, uint64_t want, uint64_t tries,
+void sample_random(const char *base, size_t len, size_t stride, uint64_t want, uint64_t tries,
 		   struct sample_result *result);
 /* Touches @n pages in such an order, there or not, the same ones each time. As sample_walk(). */
 uint64_t sample_touch(const char *base, size_t len, size_t n, uint64_t *sum);

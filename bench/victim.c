@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The program that bench/run dumps and restores: it holds random bytes, notes
- * when it runs again, and then measures what it is told to.
+ * The program that bench/run and bench/scale dump and restore: it holds random bytes,
+ * notes when it runs again, and then measures what it is told to.
  *
- *	victim CONTROL MIB
+ *	victim CONTROL MIB		all in one piece
+ *	victim CONTROL extents N	N pages, and between any two a page that holds nothing
+ *	victim CONTROL mappings N	N pages, each in a mapping of its own
+ *	victim CONTROL processes N	64 MiB, and N processes with a page of their own
  *
  * CONTROL is a file that both map. The clock is CLOCK_REALTIME, since others
  * are set back by a restore to what they were.
  */
 #include <fcntl.h>
-#include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "bench/sample.h"
@@ -31,39 +35,119 @@ struct control {
 	uint64_t walk_ns;
 };
 
-static void fill_random(uint64_t *words, size_t n)
-{
-	uint64_t state = 0x9e3779b97f4a7c15ULL;
+/* What is measured: one page in each @stride bytes. */
+struct memory {
+	char *base;
+	size_t len, stride;
+};
 
-	for (size_t i = 0; i < n; i++) {
+static void fill_random(char *memory, size_t len)
+{
+	static uint64_t state = 0x9e3779b97f4a7c15ULL;
+
+	for (size_t i = 0; i < len; i += sizeof(state)) {
 		state ^= state << 13;
 		state ^= state >> 7;
 		state ^= state << 17;
-		words[i] = state;
+		memcpy(memory + i, &state, sizeof(state));
 	}
 }
 
-static void touch(volatile struct control *control, const char *memory, size_t len)
+static struct memory in_one_piece(size_t len)
+{
+	struct memory m = { .len = len, .stride = BENCH_PAGE };
+
+	m.base = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (m.base == MAP_FAILED)
+		exit(1);
+	return m;
+}
+
+static struct memory make_extents(size_t n)
+{
+	struct memory m = in_one_piece(n * 2 * BENCH_PAGE);
+
+	m.stride = 2 * BENCH_PAGE;
+	/* A huge page would hold the pages in between as well. */
+	madvise(m.base, m.len, MADV_NOHUGEPAGE);
+	for (size_t at = 0; at < m.len; at += m.stride)
+		fill_random(m.base + at, BENCH_PAGE);
+	return m;
+}
+
+static struct memory make_mappings(size_t n)
+{
+	struct memory m = make_extents(n);
+
+	for (size_t at = BENCH_PAGE; at < m.len; at += m.stride)
+		if (munmap(m.base + at, BENCH_PAGE))
+			exit(1);
+	return m;
+}
+
+static struct memory make_processes(size_t n)
+{
+	struct memory m = in_one_piece(64 << 20);
+
+	fill_random(m.base, m.len);
+	for (size_t i = 0; i < n; i++) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			exit(1);
+		if (pid)
+			continue;
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		fill_random(m.base, BENCH_PAGE);
+		for (;;)
+			pause();
+	}
+	return m;
+}
+
+static struct memory make_memory(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		struct memory (*make)(size_t n);
+	} table[] = {
+		{ "extents", make_extents },
+		{ "mappings", make_mappings },
+		{ "processes", make_processes },
+	};
+	struct memory m;
+
+	for (size_t i = 0; argc == 4 && i < sizeof(table) / sizeof(table[0]); i++)
+		if (!strcmp(argv[2], table[i].name))
+			return table[i].make(strtoul(argv[3], NULL, 10));
+	if (argc != 3)
+		exit(2);
+	m = in_one_piece(strtoul(argv[2], NULL, 10) << 20);
+	fill_random(m.base, m.len);
+	return m;
+}
+
+static void touch(volatile struct control *control, const struct memory *m)
 {
 	struct sample_result s;
 
-	sample_random(memory, len, 20000, 1000, &s);
+	sample_random(m->base, m->len, m->stride, 20000, 1000, &s);
 	control->n = s.n;
 	control->p50_ns = s.p50_ns;
 	control->p99_ns = s.p99_ns;
 	control->max_ns = s.max_ns;
 }
 
-static void obey(volatile struct control *control, const char *memory, size_t len)
+static void obey(volatile struct control *control, const struct memory *m)
 {
 	uint64_t sum = 0;
 
 	if (control->command == 'r')
-		touch(control, memory, len);
+		touch(control, m);
 	if (control->command == 't')
-		control->walk_ns = sample_touch(memory, len, TOUCHES, &sum);
+		control->walk_ns = sample_touch(m->base, m->len, TOUCHES, &sum);
 	if (control->command == 'w')
-		control->walk_ns = sample_walk(memory, len, &sum);
+		control->walk_ns = sample_walk(m->base, m->len, &sum);
 	if (control->command == 'x')
 		exit(0);
 	control->command = 0;
@@ -82,23 +166,20 @@ static void wait_for_restore(volatile struct control *control)
 int main(int argc, char **argv)
 {
 	volatile struct control *control;
-	size_t len;
-	char *memory;
+	struct memory memory;
 	int fd;
 
-	if (argc != 3)
+	if (argc < 3)
 		return 2;
-	len = strtoul(argv[2], NULL, 10) << 20;
 	fd = open(argv[1], O_RDWR);
 	control = mmap(NULL, sizeof(*control), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	memory = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (fd < 0 || control == MAP_FAILED || memory == MAP_FAILED)
+	if (fd < 0 || control == MAP_FAILED)
 		return 1;
-	fill_random((uint64_t *)memory, len / sizeof(uint64_t));
+	memory = make_memory(argc, argv);
 	wait_for_restore(control);
 	for (;;) {
 		if (control->command)
-			obey(control, memory, len);
+			obey(control, &memory);
 		else
 			usleep(200);
 	}
