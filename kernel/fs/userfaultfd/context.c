@@ -37,6 +37,7 @@ struct userfaultfd_ctx *uffd_ctx_new(struct mm_struct *mm, unsigned int flags)
 	spin_lock_init(&ctx->lock);
 	uffd_waiters_init(&ctx->waiters);
 	INIT_LIST_HEAD(&ctx->events);
+	INIT_LIST_HEAD(&ctx->unnumbered);
 	INIT_LIST_HEAD(&ctx->moves);
 	INIT_LIST_HEAD(&ctx->unmaps);
 	init_waitqueue_head(&ctx->readers);
@@ -56,7 +57,7 @@ void uffd_ctx_put(struct userfaultfd_ctx *ctx)
 	if (!refcount_dec_and_test(&ctx->refs))
 		return;
 	/* Everyone in a queue has a reference: whoever is left there lost his. */
-	WARN_ON_ONCE(ctx->waiters.count || ctx->event_count);
+	WARN_ON_ONCE(ctx->waiters.count || ctx->event_count || !list_empty(&ctx->unnumbered));
 	WARN_ON_ONCE(!list_empty(&ctx->moves) || !list_empty(&ctx->unmaps));
 	uffd_notifier_unregister(ctx);
 	mmdrop(ctx->mm);
@@ -108,15 +109,15 @@ void uffd_ctx_wake(struct userfaultfd_ctx *ctx, unsigned long start, unsigned lo
 
 void uffd_ctx_shut(struct userfaultfd_ctx *ctx)
 {
-	struct uffd_event *event;
 	DEFINE_WAKE_Q(wake);
+	LIST_HEAD(left);
 
 	spin_lock(&ctx->lock);
 	WRITE_ONCE(ctx->released, true);
 	uffd_waiters_wake(&ctx->waiters, 0, ULONG_MAX, &wake);
-	while ((event = uffd_event_first(ctx)))
-		uffd_event_finish(event, UFFD_EVENT_ABANDONED, &wake);
+	uffd_events_abandon(ctx, &wake, &left);
 	spin_unlock(&ctx->lock);
 	wake_up_q(&wake);
 	wake_up_poll(&ctx->readers, EPOLLHUP);
+	uffd_events_free(&left);
 }

@@ -10,7 +10,6 @@
  */
 #include <linux/list.h>
 #include <linux/mm.h>
-#include <linux/slab.h>
 #include <linux/userfaultfd/registration.h>
 #include <linux/userfaultfd_k.h>
 
@@ -28,20 +27,19 @@ static struct uffd_event *find_fork(struct userfaultfd_ctx *ctx, struct list_hea
 
 static struct uffd_event *announce_fork(struct userfaultfd_ctx *ctx, struct mm_struct *child_mm)
 {
-	struct uffd_event *event = kmalloc(sizeof(*event), GFP_KERNEL);
-	struct userfaultfd_ctx *child;
+	struct userfaultfd_ctx *child = uffd_ctx_new(child_mm, ctx->flags);
+	struct uffd_event *event;
 
-	if (!event)
+	if (!child)
 		return NULL;
-	child = uffd_ctx_new(child_mm, ctx->flags);
-	if (!child) {
-		kfree(event);
+	child->features = ctx->features;
+	event = uffd_event_new(ctx, UFFD_EVENT_FORK, GFP_KERNEL_ACCOUNT);
+	if (!event) {
+		uffd_ctx_put(child);
 		return NULL;
 	}
-	child->features = ctx->features;
-	uffd_event_init(event, ctx, UFFD_EVENT_FORK);
 	event->child = child;
-	uffd_change_begin_whole(&ctx->changes, &event->change);
+	uffd_event_announce_whole(event);
 	return event;
 }
 
@@ -73,14 +71,16 @@ void dup_userfaultfd_complete(struct list_head *forks)
 {
 	struct uffd_event *event, *next;
 
+	/* What is behind it in one context must not wait for the reader of another. */
+	list_for_each_entry(event, forks, link)
+		uffd_event_happens(event);
 	list_for_each_entry_safe(event, next, forks, link) {
-		struct userfaultfd_ctx *child = event->child;
+		struct userfaultfd_ctx *child = uffd_ctx_get(event->child);
 
 		list_del_init(&event->link);
 		if (!uffd_event_send(event))
 			uffd_detach_all(child);
 		uffd_ctx_put(child);
-		kfree(event);
 	}
 }
 
@@ -95,7 +95,5 @@ void dup_userfaultfd_fail(struct list_head *forks)
 	list_for_each_entry_safe(event, next, forks, link) {
 		list_del_init(&event->link);
 		uffd_event_drop(event);
-		uffd_ctx_put(event->child);
-		kfree(event);
 	}
 }

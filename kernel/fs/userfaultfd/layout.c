@@ -9,7 +9,6 @@
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
-#include <linux/slab.h>
 #include <linux/userfaultfd/registration.h>
 #include <linux/userfaultfd_k.h>
 
@@ -31,16 +30,17 @@ bool userfaultfd_remove(struct vm_area_struct *vma, unsigned long start, unsigne
 {
 	struct userfaultfd_ctx *ctx = ctx_of(vma, UFFD_FEATURE_EVENT_REMOVE);
 	struct mm_struct *mm = vma->vm_mm;
-	struct uffd_event event;
+	struct uffd_event *event;
 
 	if (!ctx)
 		return true;
-	uffd_event_init(&event, ctx, UFFD_EVENT_REMOVE);
-	event.msg.arg.remove.start = start;
-	event.msg.arg.remove.end = end;
-	uffd_change_begin(&ctx->changes, &event.change, start, end);
+	event = uffd_event_new(ctx, UFFD_EVENT_REMOVE, GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
+	event->msg.arg.remove.start = start;
+	event->msg.arg.remove.end = end;
+	event->happened = true;
+	uffd_event_announce(event, start, end);
 	mmap_read_unlock(mm);
-	uffd_event_send(&event);
+	uffd_event_send(event);
 	return false;
 }
 
@@ -65,13 +65,12 @@ int userfaultfd_unmap_prep(struct vm_area_struct *vma, unsigned long start,
 
 	if (!ctx || is_announced(ctx, start, end, events))
 		return 0;
-	event = kmalloc(sizeof(*event), GFP_KERNEL);
+	event = uffd_event_new(ctx, UFFD_EVENT_UNMAP, GFP_KERNEL_ACCOUNT);
 	if (!event)
 		return -ENOMEM;
-	uffd_event_init(event, ctx, UFFD_EVENT_UNMAP);
 	event->msg.arg.remove.start = start;
 	event->msg.arg.remove.end = end;
-	uffd_change_begin(&ctx->changes, &event->change, start, end);
+	uffd_event_announce(event, start, end);
 	spin_lock(&ctx->lock);
 	list_add(&event->unmap_link, &ctx->unmaps);
 	spin_unlock(&ctx->lock);
@@ -93,7 +92,6 @@ void userfaultfd_unmap_complete(struct mm_struct *mm, struct list_head *events)
 			uffd_event_send(event);
 		else
 			uffd_event_drop(event);
-		kfree(event);
 	}
 }
 
@@ -113,15 +111,15 @@ void mremap_userfaultfd_prep(struct vm_area_struct *vma, struct vm_userfaultfd_c
 			uffd_vma_clear(vma);
 		return;
 	}
-	event = kmalloc(sizeof(*event), GFP_KERNEL | __GFP_NOFAIL);
-	uffd_event_init(event, ctx, UFFD_EVENT_REMAP);
+	event = uffd_event_new(ctx, UFFD_EVENT_REMAP, GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
+	event->happened = true;
 	/*
 	 * Where from is known in the end only, and the old place may stay registered
 	 * (MREMAP_DONTUNMAP): what the monitor has for it must not get there before it
 	 * knows. So until then it is refused everywhere. That is short, unless something
 	 * else was unmapped to make room and the monitor is told of that first.
 	 */
-	uffd_change_begin_whole(&ctx->changes, &event->change);
+	uffd_event_announce_whole(event);
 	spin_lock(&ctx->lock);
 	list_add(&event->link, &ctx->moves);
 	spin_unlock(&ctx->lock);
@@ -158,7 +156,6 @@ void mremap_userfaultfd_complete(struct vm_userfaultfd_ctx *vm_ctx, unsigned lon
 		return;
 	if (offset_in_page(to)) {
 		uffd_event_drop(event);
-		kfree(event);
 		return;
 	}
 	event->msg.arg.remap.from = from;
@@ -166,5 +163,4 @@ void mremap_userfaultfd_complete(struct vm_userfaultfd_ctx *vm_ctx, unsigned lon
 	event->msg.arg.remap.len = len;
 	uffd_change_refine(&ctx->changes, &event->change, from, to, len);
 	uffd_event_send(event);
-	kfree(event);
 }

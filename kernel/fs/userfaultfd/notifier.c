@@ -41,13 +41,17 @@ static void unmapping_happens(struct userfaultfd_ctx *ctx, unsigned long start,
 			      unsigned long end)
 {
 	struct uffd_event *event;
+	bool more;
 
 	spin_lock(&ctx->lock);
 	list_for_each_entry(event, &ctx->unmaps, unmap_link)
 		if (event->task == current && event->msg.arg.remove.start < end &&
 		    event->msg.arg.remove.end > start)
 			event->happened = true;
+	more = uffd_events_number(ctx);
 	spin_unlock(&ctx->lock);
+	if (more)
+		wake_up_poll(&ctx->readers, EPOLLIN);
 }
 
 static int pages_go(struct mmu_notifier *notifier, const struct mmu_notifier_range *range)

@@ -89,7 +89,8 @@ static bool copy_out(const struct uffd_msg *msg, struct iov_iter *to)
 }
 
 static enum delivery deliver_event(struct uffd_event *event, struct iov_iter *to,
-				   struct child_fd *child, struct wake_q_head *wake)
+				   struct child_fd *child, struct wake_q_head *wake,
+				   struct list_head *left)
 {
 	struct uffd_msg msg = event->msg;
 	bool is_fork = event->child;
@@ -101,12 +102,13 @@ static enum delivery deliver_event(struct uffd_event *event, struct iov_iter *to
 		msg.arg.fork.ufd = child->fd;
 	if (!copy_out(&msg, to))
 		return NO_MEMORY_THERE;
-	uffd_event_finish(event, UFFD_EVENT_DONE, wake);
+	uffd_event_finish(event, UFFD_EVENT_DONE, wake, left);
 	return DELIVERED;
 }
 
 static enum delivery deliver_first(struct userfaultfd_ctx *ctx, struct iov_iter *to,
-				   struct child_fd *child, struct wake_q_head *wake)
+				   struct child_fd *child, struct wake_q_head *wake,
+				   struct list_head *left)
 {
 	struct uffd_waiter *waiter = uffd_waiter_first_unread(&ctx->waiters);
 	struct uffd_event *event;
@@ -118,7 +120,7 @@ static enum delivery deliver_first(struct userfaultfd_ctx *ctx, struct iov_iter 
 		return DELIVERED;
 	}
 	event = uffd_event_first(ctx);
-	return event ? deliver_event(event, to, child, wake) : NOTHING;
+	return event ? deliver_event(event, to, child, wake, left) : NOTHING;
 }
 
 /* One attempt. With CHILD_WANTED, *wanted is the context, counted. */
@@ -128,17 +130,19 @@ static enum delivery deliver(struct userfaultfd_ctx *ctx, struct iov_iter *to,
 	enum delivery delivery;
 	bool is_fork = false;
 	DEFINE_WAKE_Q(wake);
+	LIST_HEAD(left);
 
 	spin_lock(&ctx->lock);
 	if (!ctx->waiters.unread_count && ctx->event_count)
 		is_fork = uffd_event_first(ctx)->child;
-	delivery = deliver_first(ctx, to, child, &wake);
+	delivery = deliver_first(ctx, to, child, &wake, &left);
 	if (delivery == CHILD_WANTED)
 		*wanted = uffd_ctx_get(uffd_event_first(ctx)->child);
 	spin_unlock(&ctx->lock);
 	if (delivery == DELIVERED && is_fork)
 		child_fd_install(child);
 	wake_up_q(&wake);
+	uffd_events_free(&left);
 	return delivery;
 }
 

@@ -335,58 +335,6 @@ static void no_gap_while_a_change_is_refined(void)
 
 /* --- events --- */
 
-struct sender {
-	struct uffd_event event;
-	struct file *file;
-	struct task_struct *task;
-	struct userfaultfd_ctx *child;
-	unsigned long start, end;
-	bool was_read, over;
-	pthread_t thread;
-};
-
-static void *send_event(void *arg)
-{
-	struct sender *s = arg;
-
-	uffd_event_init(&s->event, stub_ctx(s->file), s->child ? UFFD_EVENT_FORK :
-							  UFFD_EVENT_REMOVE);
-	s->event.child = s->child;
-	if (s->child) {
-		uffd_change_begin_whole(&s->event.ctx->changes, &s->event.change);
-	} else {
-		s->event.msg.arg.remove.start = s->start;
-		s->event.msg.arg.remove.end = s->end;
-		uffd_change_begin(&s->event.ctx->changes, &s->event.change, s->start, s->end);
-	}
-	__atomic_store_n(&s->task, current, __ATOMIC_SEQ_CST);
-	s->was_read = uffd_event_send(&s->event);
-	if (s->child)
-		uffd_ctx_put(s->child);
-	__atomic_store_n(&s->over, true, __ATOMIC_SEQ_CST);
-	return NULL;
-}
-
-static void send_start(struct sender *s, struct file *file, unsigned long page, bool fork)
-{
-	unsigned long before = SEEN(stub_ctx(file)->event_count);
-
-	memset(s, 0, sizeof(*s));
-	s->file = file;
-	s->start = page * PAGE;
-	s->end = s->start + PAGE;
-	if (fork)
-		s->child = uffd_ctx_new(&test_mm, O_NONBLOCK | O_CLOEXEC);
-	s->thread = thread_start(send_event, s);
-	UNTIL(SEEN(stub_ctx(file)->event_count) > before);
-}
-
-static bool send_end(struct sender *s)
-{
-	pthread_join(s->thread, NULL);
-	return s->was_read;
-}
-
 static void event_ends_when_it_is_read(void)
 {
 	struct file *file = stub_open(O_NONBLOCK);
@@ -415,20 +363,14 @@ static void event_that_is_dropped(void)
 {
 	struct file *file = stub_open(O_NONBLOCK);
 	struct userfaultfd_ctx *ctx = stub_ctx(file);
-	struct uffd_event event;
+	struct uffd_event *event = event_of_page(file, UFFD_EVENT_UNMAP, 0);
 	struct uffd_msg msg;
 
-	uffd_event_init(&event, ctx, UFFD_EVENT_UNMAP);
 	EQUAL(refcount_read(&ctx->refs), 2);
-	uffd_change_begin(&ctx->changes, &event.change, 0, PAGE);
-	uffd_event_drop(&event);
+	uffd_event_drop(event);
 	EQUAL(refcount_read(&ctx->refs), 1);
 	CHECK(!pending(&ctx->changes, 0, PAGE));
 	EQUAL(stub_read(file, &msg, sizeof(msg)), -EAGAIN);
-	/* Its change need not have begun. */
-	uffd_event_init(&event, ctx, UFFD_EVENT_UNMAP);
-	uffd_event_drop(&event);
-	EQUAL(refcount_read(&ctx->refs), 1);
 	stub_close(file);
 }
 
@@ -519,12 +461,10 @@ static void nothing_waits_after_the_close(void)
 	struct file *file = stub_open(O_NONBLOCK);
 	struct userfaultfd_ctx *ctx = uffd_ctx_get(stub_ctx(file));
 	struct sleeper s = { .ctx = ctx, .address = PAGE };
-	struct uffd_event event;
+	struct uffd_event *event = event_of_page(file, UFFD_EVENT_REMOVE, 0);
 
-	uffd_event_init(&event, ctx, UFFD_EVENT_REMOVE);
-	uffd_change_begin(&ctx->changes, &event.change, 0, PAGE);
 	stub_close(file);
-	CHECK(!uffd_event_send(&event));
+	CHECK(!uffd_event_send(event));
 	CHECK(!pending(&ctx->changes, 0, PAGE));
 	CHECK(!sleeper_wait(&s));
 	EQUAL(refcount_read(&ctx->refs), 1);
@@ -661,19 +601,11 @@ static void *read_until_gone(void *arg)
 
 static void *send_many(void *arg)
 {
-	struct sender s;
 	int i;
 
-	for (i = 0; i < 100; i++) {
-		memset(&s, 0, sizeof(s));
-		s.file = arg;
-		s.start = i * PAGE;
-		s.end = s.start + PAGE;
-		if (i % 2)
-			s.child = uffd_ctx_new(&test_mm, O_NONBLOCK);
-		send_event(&s);
-		CHECK(s.was_read);
-	}
+	for (i = 0; i < 100; i++)
+		CHECK(uffd_event_send(i % 2 ? event_of_fork(arg) :
+				      event_of_page(arg, UFFD_EVENT_REMOVE, i)));
 	return NULL;
 }
 
@@ -752,10 +684,7 @@ static void no_memory_for_a_context(void)
 	EQUAL(refcount_read(&test_mm.mm_count), 1);
 }
 
-static const struct {
-	const char *name;
-	void (*run)(void);
-} cases[] = {
+static const struct test_case cases[] = {
 	{ "waiters are read in order of arrival", waiters_are_read_in_order },
 	{ "the edges of a wake", edges_of_a_wake },
 	{ "waiters do what an array does", waiters_against_an_array },
@@ -781,20 +710,4 @@ static const struct {
 	{ "a read before the handshake", read_before_the_handshake },
 	{ "no memory for a context", no_memory_for_a_context },
 };
-
-int main(void)
-{
-	size_t n = sizeof(cases) / sizeof(cases[0]), i;
-	int failed = 0;
-
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	printf("1..%zu\n", n);
-	for (i = 0; i < n; i++) {
-		test_failures = 0;
-		alarm(120);
-		cases[i].run();
-		printf("%sok %zu - %s\n", test_failures ? "not " : "", i + 1, cases[i].name);
-		failed += test_failures != 0;
-	}
-	return failed ? 1 : 0;
-}
+TEST_MAIN(cases)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The rest of the kernel, as far as the core sees it: files, descriptors, the
- * reader's memory, and a thread that faults.
+ * reader's memory, and threads that fault or send.
  */
 #include <string.h>
 
@@ -12,6 +12,23 @@
 
 struct mm_struct test_mm = { { 1 } };
 int test_failures;
+
+int test_main(const struct test_case *cases, size_t count)
+{
+	int failed = 0;
+	size_t i;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	printf("1..%zu\n", count);
+	for (i = 0; i < count; i++) {
+		test_failures = 0;
+		alarm(120);
+		cases[i].run();
+		printf("%sok %zu - %s\n", test_failures ? "not " : "", i + 1, cases[i].name);
+		failed += test_failures != 0;
+	}
+	return failed ? 1 : 0;
+}
 
 /* --- descriptors --- */
 
@@ -263,4 +280,67 @@ void sleeper_end(struct sleeper *s)
 {
 	pthread_join(s->thread, NULL);
 	put_task_struct(s->task);
+}
+
+/* --- threads that send --- */
+
+struct uffd_event *event_of_page(struct file *file, u8 kind, unsigned long page)
+{
+	struct uffd_event *event = uffd_event_new(stub_ctx(file), kind, GFP_KERNEL);
+
+	event->msg.arg.remove.start = page * PAGE;
+	event->msg.arg.remove.end = (page + 1) * PAGE;
+	uffd_event_announce(event, page * PAGE, (page + 1) * PAGE);
+	return event;
+}
+
+struct uffd_event *event_of_fork(struct file *file)
+{
+	struct uffd_event *event = uffd_event_new(stub_ctx(file), UFFD_EVENT_FORK, GFP_KERNEL);
+
+	event->child = uffd_ctx_new(&test_mm, O_NONBLOCK | O_CLOEXEC);
+	event->child->features = UFFD_FEATURE_INITIALIZED;
+	uffd_event_announce_whole(event);
+	return event;
+}
+
+static void *sender_run(void *arg)
+{
+	struct sender *s = arg;
+
+	s->event->task = current;
+	__atomic_store_n(&s->task, current, __ATOMIC_SEQ_CST);
+	s->was_read = uffd_event_send(s->event);
+	__atomic_store_n(&s->over, true, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+static bool is_queued(struct uffd_event *event)
+{
+	bool is;
+
+	spin_lock(&event->ctx->lock);
+	is = event->state == UFFD_EVENT_QUEUED;
+	spin_unlock(&event->ctx->lock);
+	return is;
+}
+
+void send_announced(struct sender *s, struct uffd_event *event)
+{
+	memset(s, 0, sizeof(*s));
+	s->event = event;
+	s->child = event->child;
+	s->thread = thread_start(sender_run, s);
+	UNTIL(is_queued(event));
+}
+
+void send_start(struct sender *s, struct file *file, unsigned long page, bool fork)
+{
+	send_announced(s, fork ? event_of_fork(file) : event_of_page(file, UFFD_EVENT_REMOVE, page));
+}
+
+bool send_end(struct sender *s)
+{
+	pthread_join(s->thread, NULL);
+	return s->was_read;
 }

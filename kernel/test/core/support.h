@@ -16,6 +16,7 @@
 #include <linux/fs.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/slab.h>
 #include <linux/uio.h>
 #include <linux/userfaultfd/context.h>
 
@@ -42,6 +43,19 @@ extern int test_failures;
 			       got_, want_); \
 		} \
 	} while (0)
+
+struct test_case {
+	const char *name;
+	void (*run)(void);
+};
+
+int test_main(const struct test_case *cases, size_t count);
+
+#define TEST_MAIN(cases) \
+	int main(void) \
+	{ \
+		return test_main(cases, sizeof(cases) / sizeof((cases)[0])); \
+	}
 
 /* A file with a context behind it that has made its handshake. */
 struct file *stub_open(unsigned int flags);
@@ -80,6 +94,24 @@ void sleeper_start(struct sleeper *s, struct userfaultfd_ctx *ctx, unsigned long
 void sleeper_end(struct sleeper *s);
 /* One wait: true if it slept. */
 bool sleeper_wait(struct sleeper *s);
+
+/* A thread that sends an event. */
+struct sender {
+	struct uffd_event *event;	/* not to be looked at once it may have been read */
+	struct task_struct *task;	/* set once it runs */
+	struct userfaultfd_ctx *child;
+	bool was_read, over;
+	pthread_t thread;
+};
+
+/* Of one page, or a fork. Comes back when the event is there to be read. */
+void send_start(struct sender *s, struct file *file, unsigned long page, bool fork);
+/* One that has been announced. Comes back when it is sent. */
+void send_announced(struct sender *s, struct uffd_event *event);
+/* True if it was read. */
+bool send_end(struct sender *s);
+struct uffd_event *event_of_page(struct file *file, u8 kind, unsigned long page);
+struct uffd_event *event_of_fork(struct file *file);
 
 #define UNTIL(condition) \
 	do { \

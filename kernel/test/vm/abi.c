@@ -43,6 +43,7 @@ SAME(F_WP_UNPOPULATED, UFFD_FEATURE_WP_UNPOPULATED);
 SAME(F_POISON, UFFD_FEATURE_POISON);
 SAME(F_WP_ASYNC, UFFD_FEATURE_WP_ASYNC);
 SAME(F_MOVE, UFFD_FEATURE_MOVE);
+SAME(F_EVENT_ORDER, UFFD_FEATURE_EVENT_ORDER);
 SAME(F_COPY_MANY, UFFD_FEATURE_COPY_MANY);
 SAME(F_HANGUP, UFFD_FEATURE_HANGUP);
 
@@ -79,6 +80,8 @@ SAME(IOC_NEW, USERFAULTFD_IOC_NEW);
 
 SAME(sizeof(struct abi_msg), sizeof(struct uffd_msg));
 SAME_FIELD(abi_msg, event, uffd_msg, event);
+SAME_FIELD(abi_msg, order, uffd_msg, order);
+SAME_FIELD(abi_msg, order, uffd_msg, reserved3);
 SAME_FIELD(abi_msg, pagefault.flags, uffd_msg, arg.pagefault.flags);
 SAME_FIELD(abi_msg, pagefault.address, uffd_msg, arg.pagefault.address);
 SAME_FIELD(abi_msg, pagefault.ptid, uffd_msg, arg.pagefault.feat.ptid);

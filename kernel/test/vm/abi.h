@@ -42,6 +42,7 @@ enum {
 	F_MOVE = 1 << 16,
 	F_ALL = (1 << 17) - 1,
 	/* Not of every kernel. */
+	F_EVENT_ORDER = 1 << 28,
 	F_COPY_MANY = 1 << 29,
 	F_HANGUP = 1 << 30,
 };
@@ -67,7 +68,8 @@ enum {
 
 struct abi_msg {
 	uint8_t event;
-	uint8_t zero[7];
+	uint8_t zero[3];
+	uint32_t order;		/* F_EVENT_ORDER; else 0 */
 	union {
 		struct {
 			uint64_t flags;

@@ -12,33 +12,11 @@
 
 static char src[PAGE] = "source";
 
-struct call {
-	long (*f)(char *p);
-	char *p;
-	pthread_t thread;
-	long result;
-};
-
-static void *do_call(void *arg)
-{
-	struct call *call = arg;
-
-	call->result = call->f(call->p);
-	return NULL;
-}
-
 /* Comes back when the call waits for the reader of its event. */
-static void call_start(struct call *call, int uffd, long (*f)(char *), char *p)
+static void call_waits(struct call *call, int uffd, long (*f)(char *), char *p)
 {
-	*call = (struct call){ .f = f, .p = p };
-	call->thread = thread_start(do_call, call);
+	call_start(call, f, p);
 	MUST(wait_readable(uffd, 5000));
-}
-
-static void call_end(struct call *call)
-{
-	pthread_join(call->thread, NULL);
-	EQUAL(call->result, 0);
 }
 
 static long dontneed(char *p)
@@ -84,7 +62,7 @@ static void refused_inside(long (*f)(char *))
 	struct abi_fill zero = { { (uint64_t)p + PAGE, PAGE }, 0, 77 };
 	struct call call;
 
-	call_start(&call, uffd, f, p);
+	call_waits(&call, uffd, f, p);
 	EQUAL(ioctl(uffd, IOC_COPY, &copy) ? -errno : 0, -EAGAIN);
 	EQUAL(copy.done, -EAGAIN);
 	EQUAL(ioctl(uffd, IOC_ZEROPAGE, &zero) ? -errno : 0, -EAGAIN);
@@ -105,7 +83,7 @@ static void refused_inside(long (*f)(char *))
 		uffd_expect(uffd, EVENT_FORK);
 	else
 		close(uffd);
-	call_end(&call);
+	EQUAL(call_end(&call), 0);
 }
 
 static void all_fills_are_refused_inside(void)
@@ -130,11 +108,11 @@ static void refused_while_moving(void)
 	struct call call;
 
 	munmap(p + AWAY, 2 * PAGE);
-	call_start(&call, uffd, move, p);
+	call_waits(&call, uffd, move, p);
 	EQUAL(uffd_copy(uffd, p, src, PAGE, 0), -EAGAIN);
 	EQUAL(uffd_copy(uffd, p + AWAY + PAGE, src, PAGE, 0), -EAGAIN);
 	close(uffd);
-	call_end(&call);
+	EQUAL(call_end(&call), 0);
 }
 
 static void write_protection_is_refused_inside(void)
@@ -143,11 +121,11 @@ static void write_protection_is_refused_inside(void)
 	char *p = armed(uffd, MODE_WP);
 	struct call call;
 
-	call_start(&call, uffd, dontneed, p);
+	call_waits(&call, uffd, dontneed, p);
 	EQUAL(uffd_writeprotect(uffd, p, PAGE, WP_ON), -EAGAIN);
 	EQUAL(uffd_writeprotect(uffd, p, PAGE, 0), -EAGAIN);
 	close(uffd);
-	call_end(&call);
+	EQUAL(call_end(&call), 0);
 }
 
 /* |changes|changes|filled|...: the pages beside, and those of the other mapping. */
@@ -158,7 +136,7 @@ static void goes_on_outside(long (*f)(char *), unsigned int kind)
 	struct call call;
 
 	munmap(p + AWAY, 2 * PAGE);
-	call_start(&call, uffd, f, p);
+	call_waits(&call, uffd, f, p);
 	EQUAL(uffd_copy(uffd, p + 2 * PAGE, src, PAGE, 0), PAGE);
 	EQUAL(uffd_zeropage(uffd, p + 3 * PAGE, PAGE, 0), PAGE);
 	EQUAL(uffd_poison(uffd, p + 4 * PAGE, PAGE, 0), PAGE);
@@ -171,7 +149,7 @@ static void goes_on_outside(long (*f)(char *), unsigned int kind)
 	uffd_expect(uffd, kind);
 	if (kind == EVENT_REMAP)
 		uffd_expect(uffd, EVENT_UNMAP);
-	call_end(&call);
+	EQUAL(call_end(&call), 0);
 }
 
 static void beside_a_remove(void)
@@ -202,12 +180,12 @@ static void never_after_the_read(void)
 		struct call call;
 		long err;
 
-		call_start(&call, uffd, dontneed, p);
+		call_waits(&call, uffd, dontneed, p);
 		uffd_expect(uffd, EVENT_REMOVE);
 		err = uffd_zeropage(uffd, p, PAGE, 0);
 		refused += err == -EAGAIN;
 		CHECK(err == (long)PAGE || err == -EEXIST || err == -EAGAIN);
-		call_end(&call);
+		EQUAL(call_end(&call), 0);
 	}
 	EQUAL(refused, 0);
 }
@@ -224,12 +202,12 @@ static void works_again_after_the_call(void)
 		struct call call;
 
 		munmap(p + AWAY, 2 * PAGE);
-		call_start(&call, uffd, calls[i], p);
+		call_waits(&call, uffd, calls[i], p);
 		EQUAL(uffd_copy(uffd, p, src, PAGE, 0), -EAGAIN);
 		uffd_expect(uffd, kinds[i]);
 		if (kinds[i] == EVENT_REMAP)
 			uffd_expect(uffd, EVENT_UNMAP);
-		call_end(&call);
+		EQUAL(call_end(&call), 0);
 		EQUAL(uffd_copy(uffd, p + 3 * PAGE, src, PAGE, 0), PAGE);
 		if (kinds[i] == EVENT_REMOVE || kinds[i] == EVENT_FORK)
 			EQUAL(uffd_copy(uffd, p, src, PAGE, 0), PAGE);
@@ -252,18 +230,18 @@ static void each_ends_by_itself(void)
 	char *p = armed(uffd, MODE_MISSING);
 	struct call first, second;
 
-	call_start(&first, uffd, dontneed, p);
-	call_start(&second, uffd, dontneed_behind, p);
+	call_waits(&first, uffd, dontneed, p);
+	call_waits(&second, uffd, dontneed_behind, p);
 	nap(100);
 	EQUAL(uffd_zeropage(uffd, p, PAGE, 0), -EAGAIN);
 	EQUAL(uffd_zeropage(uffd, p + 4 * PAGE, PAGE, 0), -EAGAIN);
 	EQUAL(uffd_zeropage(uffd, p + 2 * PAGE, PAGE, 0), PAGE);
 	EQUAL(uffd_expect(uffd, EVENT_REMOVE).remove.start, (long)p);
-	call_end(&first);
+	EQUAL(call_end(&first), 0);
 	EQUAL(uffd_zeropage(uffd, p, PAGE, 0), PAGE);
 	EQUAL(uffd_zeropage(uffd, p + 4 * PAGE, PAGE, 0), -EAGAIN);
 	EQUAL(uffd_expect(uffd, EVENT_REMOVE).remove.start, (long)(p + 4 * PAGE));
-	call_end(&second);
+	EQUAL(call_end(&second), 0);
 	EQUAL(uffd_zeropage(uffd, p + 4 * PAGE, PAGE, 0), PAGE);
 }
 

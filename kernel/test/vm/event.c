@@ -10,36 +10,6 @@
 #define SYS_mseal 462
 #endif
 
-struct call {
-	long (*f)(char *p);
-	char *p;
-	volatile bool over;
-	long result;
-	pthread_t thread;
-};
-
-static void *do_call(void *arg)
-{
-	struct call *call = arg;
-	long result = call->f(call->p);
-
-	call->result = result < 0 && result > -4096 ? -errno : result;
-	call->over = true;
-	return NULL;
-}
-
-static void call_start(struct call *call, long (*f)(char *), char *p)
-{
-	*call = (struct call){ .f = f, .p = p };
-	call->thread = thread_start(do_call, call);
-}
-
-static long call_end(struct call *call)
-{
-	pthread_join(call->thread, NULL);
-	return call->result;
-}
-
 #define EVENTS (F_EVENT_REMAP | F_EVENT_REMOVE | F_EVENT_UNMAP)
 #define PAGES 8
 

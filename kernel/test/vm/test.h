@@ -111,6 +111,19 @@ bool touch_done(const struct toucher *t);
 /* Waits until the touch is over; the byte that was read. */
 int touch_end(struct toucher *t);
 
+/* A thread that calls f(p): it changes the layout, and waits for the reader of its event. */
+struct call {
+	long (*f)(char *p);
+	char *p;
+	volatile bool over;
+	long result;		/* -errno if it failed */
+	pthread_t thread;
+};
+
+void call_start(struct call *call, long (*f)(char *), char *p);
+/* The result. */
+long call_end(struct call *call);
+
 /* Runs in a thread: f(arg). */
 pthread_t thread_start(void *(*f)(void *), void *arg);
 

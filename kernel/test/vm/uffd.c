@@ -209,6 +209,28 @@ int touch_end(struct toucher *t)
 	return t->found;
 }
 
+static void *do_call(void *arg)
+{
+	struct call *call = arg;
+	long result = call->f(call->p);
+
+	call->result = result < 0 && result > -4096 ? -errno : result;
+	call->over = true;
+	return NULL;
+}
+
+void call_start(struct call *call, long (*f)(char *), char *p)
+{
+	*call = (struct call){ .f = f, .p = p };
+	call->thread = thread_start(do_call, call);
+}
+
+long call_end(struct call *call)
+{
+	pthread_join(call->thread, NULL);
+	return call->result;
+}
+
 pthread_t thread_start(void *(*f)(void *), void *arg)
 {
 	pthread_attr_t attr;

@@ -49,6 +49,9 @@ struct userfaultfd_ctx {
 	struct uffd_waiters waiters;
 	struct list_head events;
 	unsigned long event_count;
+	/* Announced changes that have no number yet, in their order, and the last number. */
+	struct list_head unnumbered;
+	u32 number;
 	/* Moves from when they happened until they are sent, and unmappings. */
 	struct list_head moves;
 	struct list_head unmaps;

@@ -54,7 +54,10 @@ struct uffd_msg {
 
 	__u8	reserved1;
 	__u16	reserved2;
-	__u32	reserved3;
+	union {
+		__u32	reserved3;
+		__u32	order;		/* of events: UFFD_FEATURE_EVENT_ORDER */
+	};
 
 	union {
 		struct {
@@ -110,7 +113,10 @@ struct uffd_msg {
  * Not of every kernel that has the ones above, and so counted from the other end.
  * HANGUP: poll says POLLHUP when the address space has ended.
  * COPY_MANY: there is UFFDIO_COPY_MANY.
+ * EVENT_ORDER: the events of a context are numbered, from 1 and without a gap, in the
+ * order in which the changes were made; after 2^32 - 1 comes 0.
  */
+#define UFFD_FEATURE_EVENT_ORDER		(1 << 28)
 #define UFFD_FEATURE_COPY_MANY			(1 << 29)
 #define UFFD_FEATURE_HANGUP			(1 << 30)
 
@@ -132,6 +138,7 @@ struct uffd_msg {
 				 UFFD_FEATURE_POISON |			\
 				 UFFD_FEATURE_WP_ASYNC |		\
 				 UFFD_FEATURE_MOVE |			\
+				 UFFD_FEATURE_EVENT_ORDER |		\
 				 UFFD_FEATURE_COPY_MANY |		\
 				 UFFD_FEATURE_HANGUP)
 

@@ -115,6 +115,13 @@ void stub_signal(struct task_struct *task, bool kill)
 	pthread_mutex_unlock(&task->mutex);
 }
 
+void stub_pardon(struct task_struct *task)
+{
+	pthread_mutex_lock(&task->mutex);
+	task->signal = task->killed = false;
+	pthread_mutex_unlock(&task->mutex);
+}
+
 bool signal_pending(struct task_struct *task)
 {
 	bool pending;

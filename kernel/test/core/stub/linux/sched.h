@@ -44,3 +44,5 @@ void put_task_struct(struct task_struct *task);
 
 /* What a test does to a task: a signal to handle, or the end. */
 void stub_signal(struct task_struct *task, bool kill);
+/* Takes it back: the thread of a test goes on. */
+void stub_pardon(struct task_struct *task);
