@@ -331,7 +331,7 @@ static const struct test_case cases[] = {
 	{ "write protection is refused, too", write_protection_is_refused_inside },
 	{ "a fill works again after the call", works_again_after_the_call },
 	{ "a killed task takes its change along", killed_task_takes_its_change_along },
-	{ "fills among changes are done or refused, nothing else", storm },
+	{ "fills among changes are done or refused, nothing else", storm, .seconds = 60 },
 	{ "fills beside an unread REMOVE go on", beside_a_remove, .better = true },
 	{ "fills beside an unread UNMAP go on", beside_an_unmap, .better = true },
 	{ "fills beside an unread REMAP go on", beside_a_remap, .better = true },

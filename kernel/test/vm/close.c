@@ -203,7 +203,7 @@ static const struct test_case cases[] = {
 	{ "a waiting REMAP goes on", frees_remap },
 	{ "a waiting FORK goes on, its child with plain memory", frees_fork },
 	{ "faults and events of all kinds at once", frees_all_at_once },
-	{ "at any moment of faults and events", races_with_faults_and_events },
+	{ "at any moment of faults and events", races_with_faults_and_events, .seconds = 60 },
 	{ "the memory is free for another context", memory_is_free_for_another },
 	{ "mappings that it split merge again", mappings_merge_again },
 	{ "write protection ends", write_protection_ends },

@@ -272,7 +272,7 @@ static const struct test_case cases[] = {
 	{ "a fault that is resolved unread is not read any more", wake_of_an_unread_fault },
 	{ "a fill with DONTWAKE leaves the waiter asleep", dontwake_leaves_it_asleep },
 	{ "a wake of no range is refused", wake_arguments },
-	{ "one fill wakes all who wait for its page", crowd_at_one_page },
+	{ "one fill wakes all who wait for its page", crowd_at_one_page, .seconds = 60 },
 	{ "each of many gets its own page, in any order", crowd_in_any_order },
 	{ "an unread fault goes with its task", killed_unread },
 	{ "a fault in service goes with its task", killed_in_service },
