@@ -87,17 +87,11 @@ void uffd_change_end(struct uffd_changes *changes, struct uffd_change *change)
 	spin_unlock(&changes->lock);
 }
 
-bool uffd_change_pending(struct uffd_changes *changes, unsigned long start,
-			 unsigned long end)
+bool uffd_change_overlaps(struct uffd_changes *changes, unsigned long start,
+			  unsigned long end)
 {
 	bool pending;
 
-	/*
-	 * Most often there is nothing. Who inserts and has not yet been seen here
-	 * still has to take sem for writing, and so waits for this fill.
-	 */
-	if (!READ_ONCE(changes->pending))
-		return false;
 	spin_lock(&changes->lock);
 	pending = changes->whole ||
 		  interval_tree_iter_first(&changes->ranges, start, end - 1);

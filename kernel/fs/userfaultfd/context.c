@@ -88,19 +88,11 @@ void uffd_ctx_wait_end(struct userfaultfd_ctx *ctx, struct uffd_waiter *waiter)
 	spin_unlock(&ctx->lock);
 }
 
-/*
- * A thread is counted before it looks at the page table; who fills looks at the
- * count after it has filled. The barriers in between make either the thread see the
- * page or us see the thread. Most fills wake nobody, and need no lock to know.
- */
-void uffd_ctx_wake(struct userfaultfd_ctx *ctx, unsigned long start, unsigned long len)
+void uffd_ctx_wake_waiting(struct userfaultfd_ctx *ctx, unsigned long start, unsigned long len)
 {
 	unsigned long last = len ? start + len - 1 : ULONG_MAX;
 	DEFINE_WAKE_Q(wake);
 
-	smp_mb();
-	if (!READ_ONCE(ctx->waiters.count))
-		return;
 	spin_lock(&ctx->lock);
 	uffd_waiters_wake(&ctx->waiters, len ? start : 0, last, &wake);
 	spin_unlock(&ctx->lock);

@@ -15,8 +15,12 @@
 #include <linux/userfaultfd_k.h>
 
 #include "internal.h"
+#include "range.h"
 
-/* One filling, as the common part sees it. */
+/*
+ * One filling, as the common part sees it. That part is compiled into each of the ioctls:
+ * there it is made of constants, and never in memory.
+ */
 struct fill {
 	u64 dst, src, len, mode;
 	u64 known_modes;
@@ -25,7 +29,7 @@ struct fill {
 	ssize_t (*call)(const struct uffd_target *target, const struct fill *fill);
 };
 
-static ssize_t call_pinned(struct userfaultfd_ctx *ctx, const struct fill *fill)
+static __always_inline ssize_t call_pinned(struct userfaultfd_ctx *ctx, const struct fill *fill)
 {
 	struct uffd_target target = { ctx->mm, &ctx->changes, ctx };
 	ssize_t done;
@@ -37,7 +41,7 @@ static ssize_t call_pinned(struct userfaultfd_ctx *ctx, const struct fill *fill)
 	return done;
 }
 
-static int check_fill(struct userfaultfd_ctx *ctx, const struct fill *fill)
+static __always_inline int check_fill(struct userfaultfd_ctx *ctx, const struct fill *fill)
 {
 	int error = uffd_range_check(ctx, fill->dst, fill->len);
 
@@ -46,7 +50,7 @@ static int check_fill(struct userfaultfd_ctx *ctx, const struct fill *fill)
 	return fill->mode & ~fill->known_modes ? -EINVAL : 0;
 }
 
-static ssize_t fill_and_wake(struct userfaultfd_ctx *ctx, const struct fill *fill)
+static __always_inline ssize_t fill_and_wake(struct userfaultfd_ctx *ctx, const struct fill *fill)
 {
 	ssize_t done = call_pinned(ctx, fill);
 
@@ -55,7 +59,7 @@ static ssize_t fill_and_wake(struct userfaultfd_ctx *ctx, const struct fill *fil
 	return done;
 }
 
-static long do_fill(struct userfaultfd_ctx *ctx, const struct fill *fill)
+static __always_inline long do_fill(struct userfaultfd_ctx *ctx, const struct fill *fill)
 {
 	ssize_t done;
 	int error;
@@ -86,7 +90,7 @@ static int check_source(u64 src, u64 len)
 	return src + len <= src ? -EINVAL : 0;
 }
 
-static struct fill copy_of(const struct uffdio_copy *args)
+static __always_inline struct fill copy_of(const struct uffdio_copy *args)
 {
 	return (struct fill){
 		.dst = args->dst, .src = args->src, .len = args->len, .mode = args->mode,
@@ -109,7 +113,8 @@ long uffd_ioctl_copy(struct userfaultfd_ctx *ctx, void __user *argument)
 	return check_source(args.src, args.len) ?: do_fill(ctx, &fill);
 }
 
-static ssize_t copy_one_of_many(struct userfaultfd_ctx *ctx, const struct uffdio_copy *args)
+static __always_inline ssize_t copy_one_of_many(struct userfaultfd_ctx *ctx,
+						const struct uffdio_copy *args)
 {
 	struct fill fill = copy_of(args);
 	int error = check_source(args->src, args->len) ?: check_fill(ctx, &fill);

@@ -36,8 +36,6 @@ long uffd_ioctl_wake(struct userfaultfd_ctx *ctx, void __user *argument);
 
 /* api.c, fill.c, ioctl.c */
 long uffd_ioctl_api(struct userfaultfd_ctx *ctx, void __user *argument);
-/* -EINVAL unless it is a range of whole pages within the address space. */
-int uffd_range_check(struct userfaultfd_ctx *ctx, u64 start, u64 len);
 long uffd_ioctl_copy(struct userfaultfd_ctx *ctx, void __user *argument);
 long uffd_ioctl_copy_many(struct userfaultfd_ctx *ctx, void __user *argument);
 long uffd_ioctl_zeropage(struct userfaultfd_ctx *ctx, void __user *argument);

@@ -10,6 +10,7 @@
 #include <linux/userfaultfd/registration.h>
 
 #include "internal.h"
+#include "range.h"
 
 /* Modes of the ABI, the flags of the VMA that they are, and whether there are any. */
 static const struct {

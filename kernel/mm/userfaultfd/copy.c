@@ -9,8 +9,7 @@
  * Whether the place is free is not looked at before the page is put in: it nearly
  * always is, and a look costs every page what it saves a few.
  */
-#include <linux/mm.h>
-#include "internal.h"
+#include "folio.h"
 
 /* The largest folio that suits the place, without data. */
 static struct folio *get_folio(struct uffd_fill *fill, pmd_t *pmd)

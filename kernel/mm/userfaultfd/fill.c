@@ -13,7 +13,7 @@
 #include <linux/sched/signal.h>
 #include <linux/shmem_fs.h>
 #include <linux/userfaultfd/change.h>
-#include "internal.h"
+#include "folio.h"
 
 enum mapping_kind {
 	MAPPING_ANON,
@@ -111,7 +111,7 @@ static int fill_judge(struct uffd_fill *fill)
 	if (!fill->step_fn)
 		return -EINVAL;
 
-	fill->orders = fill->len > PAGE_SIZE ? uffd_huge_orders(fill->vma) : 0;
+	fill->orders = fill->len > PAGE_SIZE ? uffd_huge_orders(fill->vma, fill->len) : 0;
 	fill_check_folio(fill, kind);
 	return 0;
 }
@@ -176,18 +176,21 @@ static void fill_advance(struct uffd_fill *fill)
 
 static int fill_locked(struct uffd_fill *fill)
 {
-	do {
+	for (;;) {
 		int verdict = fill->step_fn(fill);
 
 		if (verdict == FILL_DONE)
 			fill_advance(fill);
 		else if (verdict != FILL_AGAIN)
 			return verdict;
+		if (!fill->len)
+			return FILL_DONE;
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();
-	} while (fill->len && !fill_contended(fill));
-	return FILL_DONE;
+		if (fill_contended(fill))
+			return FILL_DONE;
+	}
 }
 
 /*

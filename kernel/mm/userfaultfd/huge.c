@@ -20,30 +20,35 @@
 #include <linux/rmap.h>
 #include <linux/swap.h>
 #include <asm/pgalloc.h>
-#include "../internal.h"
-#include "internal.h"
+#include "folio.h"
 
-/* Orders that the mapping wants. Asked once for all that is filled under a lock. */
-unsigned long uffd_huge_orders(struct vm_area_struct *vma)
+/* The orders up to that of len. */
+static unsigned long orders_within(unsigned long len)
 {
-	if (!vma_is_anonymous(vma))
+	return BIT(ilog2(len >> PAGE_SHIFT) + 1) - 1;
+}
+
+/* Orders that the mapping wants, for len bytes. Asked once for all that is filled under a lock. */
+unsigned long uffd_huge_orders(struct vm_area_struct *vma, unsigned long len)
+{
+	unsigned long orders = THP_ORDERS_ALL_ANON & orders_within(len);
+
+	if (!orders || !vma_is_anonymous(vma))
 		return 0;
-	return thp_vma_allowable_orders(vma, vma->vm_flags, TVA_IN_PF | TVA_ENFORCE_SYSFS,
-					THP_ORDERS_ALL_ANON);
+	return thp_vma_allowable_orders(vma, vma->vm_flags, TVA_IN_PF | TVA_ENFORCE_SYSFS, orders);
 }
 
 /* Of those, the ones that the range has room for. */
 static unsigned long orders_wanted(struct uffd_fill *fill)
 {
-	unsigned long pages = fill->len >> PAGE_SHIFT;
 	unsigned long place = fill->dst >> PAGE_SHIFT;
-	unsigned int most = ilog2(pages);
+	unsigned long orders = fill->orders;
 
-	if (!fill->orders || fill->small)
+	if (!orders || fill->small)
 		return 0;
 	if (place)
-		most = min_t(unsigned int, most, __ffs(place));
-	return fill->orders & (BIT(most + 1) - 1);
+		orders &= BIT(__ffs(place) + 1) - 1;
+	return orders & orders_within(fill->len);
 }
 
 /* Of those, the ones under which the table is empty. */
@@ -184,12 +189,22 @@ static int install_ptes(struct uffd_fill *fill, pmd_t *pmd)
 	return err;
 }
 
-/* FILL_AGAIN: something has come to lie in the folio's place. */
+/* FILL_AGAIN: something has come to lie in the folio's place, and it is given up. */
 int uffd_huge_install(struct uffd_fill *fill, pmd_t *pmd)
 {
-	if (folio_order(fill->folio) == PMD_ORDER)
-		return install_pmd(fill, pmd);
-	return install_ptes(fill, pmd);
+	struct folio *folio = fill->folio;
+	int err;
+
+	err = folio_order(folio) == PMD_ORDER ? install_pmd(fill, pmd) : install_ptes(fill, pmd);
+	if (err == FILL_DONE)
+		fill->step = folio_size(folio);
+	else if (err == FILL_AGAIN)
+		/* Somebody was faster somewhere in it: smaller ones, then. */
+		folio_put(folio);
+	else
+		return err;
+	fill->folio = NULL;
+	return err;
 }
 
 /* The huge page of zeros, if there is room for it; otherwise FILL_AGAIN. */

@@ -104,34 +104,3 @@ unlock:
 	pte_unmap_unlock(ptep, ptl);
 	return err;
 }
-
-/* Puts fill->folio in, of whatever size. */
-int uffd_folio_install(struct uffd_fill *fill, pmd_t *pmd)
-{
-	struct folio *folio = fill->folio;
-	int err;
-
-	/* What was copied has to be visible before the page is. */
-	__folio_mark_uptodate(folio);
-	if (folio_test_large(folio)) {
-		err = uffd_huge_install(fill, pmd);
-		if (err == FILL_AGAIN) {
-			/* Somebody was faster somewhere in it: smaller ones, then. */
-			folio_put(folio);
-			fill->folio = NULL;
-		}
-		if (err)
-			return err;
-	} else {
-		err = mfill_atomic_install_pte(pmd, fill->vma, fill->dst,
-					       folio_page(folio, 0), true, fill->flags);
-		/* The table has gone, or a huge page has come. */
-		if (err == -EAGAIN)
-			return uffd_pte_table(fill->target->mm, pmd) ?: FILL_AGAIN;
-		if (err)
-			return err;
-	}
-	fill->step = folio_size(folio);
-	fill->folio = NULL;
-	return FILL_DONE;
-}

@@ -5,7 +5,7 @@
  * A fill (copy, zeropage, continue, poison) is a loop over steps. fill.c locks the
  * target (target.c), picks the step for the kind of mapping and the mode from a
  * table, and calls it until the range is done. A step looks for the place in the
- * page tables (table.c), gets a folio (folio.c) and puts it in (install.c, huge.c).
+ * page tables (table.c), gets a folio (folio.h) and puts it in (install.c, huge.c).
  *
  * Locks, outermost first:
  *	mmap_lock, for reading: only to find the VMA when its own lock can't be
@@ -68,11 +68,32 @@ int fill_hugetlb(struct uffd_fill *fill);
 
 /* target.c: both return ERR_PTR or -errno: -ENOENT, -ENOMEM, -EINTR. */
 struct vm_area_struct *uffd_vma_lock(struct mm_struct *mm, unsigned long addr);
-void uffd_vma_unlock(struct vm_area_struct *vma);
 int uffd_vma_lock_pair(struct mm_struct *mm, unsigned long dst, unsigned long src,
 		       struct vm_area_struct **dst_vma, struct vm_area_struct **src_vma);
 void uffd_vma_unlock_pair(struct vm_area_struct *dst_vma, struct vm_area_struct *src_vma);
-bool uffd_vma_contended(struct vm_area_struct *vma);
+
+#ifdef CONFIG_PER_VMA_LOCK
+static inline void uffd_vma_unlock(struct vm_area_struct *vma)
+{
+	vma_end_read(vma);
+}
+
+/* Does somebody wait who wants to change the VMA? */
+static inline bool uffd_vma_contended(struct vm_area_struct *vma)
+{
+	return rwsem_is_contended(&vma->vm_lock->lock);
+}
+#else
+static inline void uffd_vma_unlock(struct vm_area_struct *vma)
+{
+	mmap_read_unlock(vma->vm_mm);
+}
+
+static inline bool uffd_vma_contended(struct vm_area_struct *vma)
+{
+	return mmap_lock_is_contended(vma->vm_mm);
+}
+#endif
 
 /* table.c */
 pmd_t *uffd_pmd_find(struct mm_struct *mm, unsigned long addr);
@@ -88,23 +109,21 @@ static inline pmd_t *uffd_fill_pmd(struct uffd_fill *fill)
 	return fill->pmd;
 }
 
-/* folio.c */
-struct folio *uffd_folio_alloc(struct uffd_fill *fill, int order);
-int uffd_folio_copy(struct folio *folio, unsigned long src, bool may_fault);
+/* folio.c; most of it is in folio.h. */
+int uffd_large_copy(struct folio *folio, unsigned long src, bool may_fault);
 
 /* install.c */
-int uffd_folio_install(struct uffd_fill *fill, pmd_t *pmd);
 bool uffd_past_end(struct vm_area_struct *vma, unsigned long addr);
 bool uffd_pte_range_none(pte_t *pte, unsigned int nr);
 
 /* huge.c: folios larger than a page, of anonymous mappings */
 #ifdef CONFIG_TRANSPARENT_HUGEPAGE
-unsigned long uffd_huge_orders(struct vm_area_struct *vma);
+unsigned long uffd_huge_orders(struct vm_area_struct *vma, unsigned long len);
 struct folio *uffd_huge_alloc(struct uffd_fill *fill, pmd_t *pmd);
 int uffd_huge_install(struct uffd_fill *fill, pmd_t *pmd);
 int uffd_huge_zeropage(struct uffd_fill *fill, pmd_t *pmd);
 #else
-static inline unsigned long uffd_huge_orders(struct vm_area_struct *vma)
+static inline unsigned long uffd_huge_orders(struct vm_area_struct *vma, unsigned long len)
 {
 	return 0;
 }

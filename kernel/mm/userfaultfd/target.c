@@ -34,7 +34,7 @@ static struct vm_area_struct *vma_find_prepared(struct mm_struct *mm, unsigned l
 
 #ifdef CONFIG_PER_VMA_LOCK
 
-static struct vm_area_struct *vma_try_lock(struct mm_struct *mm, unsigned long addr)
+static inline struct vm_area_struct *vma_try_lock(struct mm_struct *mm, unsigned long addr)
 {
 	struct vm_area_struct *vma = lock_vma_under_rcu(mm, addr);
 
@@ -60,11 +60,6 @@ static void mmap_lock_done(struct mm_struct *mm)
 	mmap_read_unlock(mm);
 }
 
-void uffd_vma_unlock(struct vm_area_struct *vma)
-{
-	vma_end_read(vma);
-}
-
 void uffd_vma_unlock_pair(struct vm_area_struct *dst_vma, struct vm_area_struct *src_vma)
 {
 	if (src_vma != dst_vma)
@@ -72,15 +67,9 @@ void uffd_vma_unlock_pair(struct vm_area_struct *dst_vma, struct vm_area_struct 
 	vma_end_read(dst_vma);
 }
 
-/* Does somebody wait who wants to change the VMA? */
-bool uffd_vma_contended(struct vm_area_struct *vma)
-{
-	return rwsem_is_contended(&vma->vm_lock->lock);
-}
-
 #else /* !CONFIG_PER_VMA_LOCK */
 
-static struct vm_area_struct *vma_try_lock(struct mm_struct *mm, unsigned long addr)
+static inline struct vm_area_struct *vma_try_lock(struct mm_struct *mm, unsigned long addr)
 {
 	return NULL;
 }
@@ -88,19 +77,9 @@ static struct vm_area_struct *vma_try_lock(struct mm_struct *mm, unsigned long a
 static void vma_lock_nested(struct vm_area_struct *vma, int depth) {}
 static void mmap_lock_done(struct mm_struct *mm) {}
 
-void uffd_vma_unlock(struct vm_area_struct *vma)
-{
-	mmap_read_unlock(vma->vm_mm);
-}
-
 void uffd_vma_unlock_pair(struct vm_area_struct *dst_vma, struct vm_area_struct *src_vma)
 {
 	mmap_read_unlock(dst_vma->vm_mm);
-}
-
-bool uffd_vma_contended(struct vm_area_struct *vma)
-{
-	return mmap_lock_is_contended(vma->vm_mm);
 }
 
 #endif /* CONFIG_PER_VMA_LOCK */

@@ -7,7 +7,7 @@
  */
 #include <linux/mm.h>
 #include <linux/pgtable.h>
-#include "internal.h"
+#include "folio.h"
 
 /*
  * Where the page of zeros can't be shared (guests with storage keys): one of our own.

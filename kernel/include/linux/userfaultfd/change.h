@@ -59,11 +59,20 @@ void uffd_change_refine(struct uffd_changes *changes, struct uffd_change *change
 /* The monitor knows, or there is nobody who could be told. Doesn't sleep. */
 void uffd_change_end(struct uffd_changes *changes, struct uffd_change *change);
 
+bool uffd_change_overlaps(struct uffd_changes *changes, unsigned long start,
+			  unsigned long end);
 /*
  * Is something within [start, end) changing? The caller holds sem for reading; as
  * long as it does, a "no" remains true.
  */
-bool uffd_change_pending(struct uffd_changes *changes, unsigned long start,
-			 unsigned long end);
+static inline bool uffd_change_pending(struct uffd_changes *changes, unsigned long start,
+				       unsigned long end)
+{
+	/*
+	 * Most often there is nothing. Who inserts and has not yet been seen here
+	 * still has to take sem for writing, and so waits for this fill.
+	 */
+	return READ_ONCE(changes->pending) && uffd_change_overlaps(changes, start, end);
+}
 
 #endif /* _LINUX_USERFAULTFD_CHANGE_H */

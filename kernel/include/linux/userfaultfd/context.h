@@ -91,8 +91,21 @@ static inline bool uffd_ctx_readable(struct userfaultfd_ctx *ctx)
 /* A fault waits from here on. False: the file has been closed, it does not. */
 bool uffd_ctx_wait_begin(struct userfaultfd_ctx *ctx, struct uffd_waiter *waiter);
 void uffd_ctx_wait_end(struct userfaultfd_ctx *ctx, struct uffd_waiter *waiter);
-/* Wakes all threads whose fault is within [start, start + len); all if len is 0. */
-void uffd_ctx_wake(struct userfaultfd_ctx *ctx, unsigned long start, unsigned long len);
+void uffd_ctx_wake_waiting(struct userfaultfd_ctx *ctx, unsigned long start, unsigned long len);
+/*
+ * Wakes all threads whose fault is within [start, start + len); all if len is 0.
+ *
+ * A thread is counted before it looks at the page table; who fills looks at the
+ * count after it has filled. The barriers in between make either the thread see the
+ * page or us see the thread. Most fills wake nobody, and need no lock to know.
+ */
+static inline void uffd_ctx_wake(struct userfaultfd_ctx *ctx, unsigned long start,
+				 unsigned long len)
+{
+	smp_mb();
+	if (READ_ONCE(ctx->waiters.count))
+		uffd_ctx_wake_waiting(ctx, start, len);
+}
 /* Ends all waiting, for good. */
 void uffd_ctx_shut(struct userfaultfd_ctx *ctx);
 
