@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A program that is dumped, and restored lazily again and again."""
 import contextlib
+import ctypes
 import mmap
 import os
 import signal
@@ -8,6 +9,7 @@ import struct
 import subprocess
 import time
 
+PR_SET_CHILD_SUBREAPER = 36
 # struct control of victim.c: native words.
 READY, RESUMED, COMMAND, N, P50, P99, MAX, WALK = range(8)
 # The victim takes a pause for a restore when it is this long (GAP_NS there).
@@ -146,5 +148,6 @@ def cpu_seconds(pid):
 
 
 def become_subreaper():
-    import ctypes
-    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+    """Restored trees are ours to collect."""
+    if ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        raise SystemExit("bench: cannot become a subreaper")
