@@ -20,7 +20,6 @@
 #include <time.h>
 
 #include "core/dump.h"
-#include "engine/traced.h"
 #include "inject/session.h"
 #include "inject/tracee.h"
 #include "sys/proc_stat.h"
@@ -42,7 +41,10 @@ static struct thread *find_thread(struct task *t, int tid)
 	return NULL;
 }
 
-/* There is room for it. The leader comes first, also one that is looked at anew. */
+/*
+ * There is room for it: as many as were known, and as many as the last list had. The leader
+ * comes first, also one that is looked at anew, and one that has ended and has no @tracee.
+ */
 static void add_thread(struct dump *d, struct task *t, int tid, struct tracee *tracee)
 {
 	size_t i = tid == t->pid ? 0 : t->n_threads;
@@ -92,7 +94,7 @@ static int seize_new_threads(struct dump *d, struct task *t, bool *vanished)
 		r = tracee_seize(t->pid, tids[i], tracee);
 		if (r == -EPERM)
 			return log_errno(r, "pid %d: cannot seize thread %d (its tracer is pid "
-					 "%d)", t->pid, tids[i], traced_by(t->pid, tids[i]));
+					 "%d)", t->pid, tids[i], proc_tracer_read(t->pid, tids[i]));
 		if (r < 0 && r != -ESRCH)
 			return r;
 		if (r == 0)
@@ -255,23 +257,18 @@ static int freeze_threads(struct dump *d, struct task *t)
  */
 static int add_ended_leader(struct dump *d, struct task *t)
 {
-	struct thread *threads = arena_new_array(d->arena, struct thread, t->n_threads + 1);
+	pid_t runner = t->threads[0].tid;
 
-	for (size_t i = 0; i < t->n_threads; i++)
-		threads[i + 1] = t->threads[i];
-	threads[0].tid = t->pid;
-	threads[0].dump = arena_new_object(d->arena, struct thread_dump);
-	t->threads = threads;
-	t->n_threads++;
+	add_thread(d, t, t->pid, NULL);
 	t->leader_ended = true;
 	/* Its files can't be had through a descriptor of the leader. */
-	t->dump->runner_pidfd = sys_pidfd_open(threads[1].tid, SYS_PIDFD_THREAD);
+	t->dump->runner_pidfd = sys_pidfd_open(runner, SYS_PIDFD_THREAD);
 	if (t->dump->runner_pidfd == -EINVAL)
 		return log_errno(-ENOTSUP, "pid %d: its leader has ended and other threads run on: "
 				 "needs Linux 6.9", t->pid);
 	if (t->dump->runner_pidfd < 0)
 		return log_errno(t->dump->runner_pidfd, "pid %d: cannot open a pidfd of thread %d",
-				 t->pid, threads[1].tid);
+				 t->pid, runner);
 	return 0;
 }
 

@@ -20,13 +20,6 @@
 #include "util/cleanup.h"
 #include "util/log.h"
 
-pid_t traced_by(pid_t pid, pid_t tid)
-{
-	_cleanup_(proc_status_fini) struct proc_status status = {};
-
-	return proc_status_read(pid, tid, &status) < 0 ? 0 : status.tracer_pid;
-}
-
 static int check_threads(pid_t pid)
 {
 	_cleanup_free_ pid_t *tids = NULL;
@@ -34,7 +27,7 @@ static int check_threads(pid_t pid)
 	int r = proc_threads_read(pid, &tids, &n);
 
 	for (size_t i = 0; r >= 0 && i < n; i++) {
-		pid_t tracer = traced_by(pid, tids[i]);
+		pid_t tracer = proc_tracer_read(pid, tids[i]);
 
 		if (tracer)
 			return log_errno(-ENOTSUP, "pid %d: thread %d is traced by pid %d: not "

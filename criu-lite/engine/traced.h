@@ -13,7 +13,4 @@
  */
 int traced_check_tree(pid_t pid);
 
-/* The tracer of a thread; 0: none, or none that we can see. */
-pid_t traced_by(pid_t pid, pid_t tid);
-
 #endif

@@ -131,15 +131,10 @@ static void test_thread_is_known_by_its_new_number(void **state)
 
 static void test_both_are_ours(void **state)
 {
-	struct tracee thread, leader, again;
+	struct tracee leader;
 
 	seize_and_stop(victim.leader, &leader);
-	seize_and_stop(victim.thread, &thread);
-	assert_int_equal(tracee_run_on(&thread), 0);
-	let_execute();
-	assert_false(tracee_stands(&thread));
-	seize_and_stop(victim.leader, &again);
-	assert_int_equal(tracee_detach(&again), 0);
+	test_thread_is_known_by_its_new_number(state);
 }
 
 int main(void)

@@ -51,13 +51,6 @@ enum {
 	SEIZE_TRIES = 5,
 };
 
-static bool is_ours(pid_t pid, pid_t tid)
-{
-	_cleanup_(proc_status_fini) struct proc_status status = {};
-
-	return proc_status_read(pid, tid, &status) == 0 && status.tracer_pid == gettid();
-}
-
 /*
  * A leader that ended because another thread executes a program can't be seized, and
  * is no zombie when we look: its number is that thread's now. If we had seized that
@@ -74,7 +67,7 @@ static int seize(pid_t pid, pid_t tid)
 		err = -errno;
 		if (err != -EPERM || proc_has_ended(pid, tid))
 			return err;
-		if (is_ours(pid, tid))
+		if (proc_tracer_read(pid, tid) == gettid())
 			return 0;
 		nanosleep(&pause, NULL);
 	}

@@ -296,6 +296,13 @@ int proc_status_read(pid_t pid, pid_t tid, struct proc_status *status)
 	return proc_status_parse(text, status);
 }
 
+pid_t proc_tracer_read(pid_t pid, pid_t tid)
+{
+	_cleanup_(proc_status_fini) struct proc_status status = {};
+
+	return proc_status_read(pid, tid, &status) < 0 ? 0 : status.tracer_pid;
+}
+
 void proc_status_fini(struct proc_status *status)
 {
 	free(status->groups);

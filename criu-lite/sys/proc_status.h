@@ -54,6 +54,8 @@ struct proc_status {
 int proc_status_parse(const char *text, struct proc_status *status);
 /* Of a task, or of the thread @tid of it when not 0. Errors as in sys/proc.h. */
 int proc_status_read(pid_t pid, pid_t tid, struct proc_status *status);
+/* The tracer of a thread; 0: none, or none that we can see. */
+pid_t proc_tracer_read(pid_t pid, pid_t tid);
 void proc_status_fini(struct proc_status *status);
 
 #endif
