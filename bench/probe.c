@@ -34,7 +34,7 @@
 /* What the server says at its end, in memory that both see. */
 struct report {
 	uint64_t began_ns, ended_ns;
-	uint64_t cpu_ns;
+	uint64_t idle_cpu_ns;		/* before it began */
 };
 
 struct probe {
@@ -52,11 +52,12 @@ static void die(const char *what)
 	exit(1);
 }
 
-static uint64_t cpu_ns(void)
+/* Of RUSAGE_SELF, or RUSAGE_CHILDREN: who has ended, with what its end has cost. */
+static uint64_t cpu_ns(int who)
 {
 	struct rusage use;
 
-	getrusage(RUSAGE_SELF, &use);
+	getrusage(who, &use);
 	return (use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1000000000ULL +
 	       (use.ru_utime.tv_usec + use.ru_stime.tv_usec) * 1000ULL;
 }
@@ -100,20 +101,18 @@ static void answer(const struct probe *p, int timeout)
 
 static void serve(const struct probe *p, bool drain, size_t chunk)
 {
-	uint64_t cpu = cpu_ns();
-
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	while (!drain)
 		answer(p, -1);
 	while (!*p->started)
 		;
+	p->report->idle_cpu_ns = cpu_ns(RUSAGE_SELF);
 	p->report->began_ns = sample_now_ns();
 	for (size_t at = 0; at < p->len; at += chunk) {
 		bring(p, at, at + chunk > p->len ? p->len - at : chunk);
 		answer(p, 0);
 	}
 	p->report->ended_ns = sample_now_ns();
-	p->report->cpu_ns = cpu_ns() - cpu;
 	for (;;)
 		answer(p, -1);
 }
@@ -162,7 +161,14 @@ static void print_faults(const struct sample_result *s)
 	       s->p50_ns, s->p99_ns, s->max_ns);
 }
 
-static void measure(const struct probe *p, const char *mode)
+/* What is mapped must be unmapped: a server is not done before that. */
+static void end(pid_t server)
+{
+	kill(server, SIGKILL);
+	waitpid(server, NULL, 0);
+}
+
+static void measure(const struct probe *p, const char *mode, pid_t server)
 {
 	struct sample_result s;
 	uint64_t sum = 0, ns;
@@ -176,8 +182,10 @@ static void measure(const struct probe *p, const char *mode)
 		printf("{\"bytes\": %zu, \"walk_ns\": %lu}\n", p->len, ns);
 	} else {
 		wait_drained(p);
+		end(server);
 		printf("{\"bytes\": %zu, \"drain_ns\": %lu, \"cpu_ns\": %lu}\n", p->len,
-		       p->report->ended_ns - p->report->began_ns, p->report->cpu_ns);
+		       p->report->ended_ns - p->report->began_ns,
+		       cpu_ns(RUSAGE_CHILDREN) - p->report->idle_cpu_ns);
 	}
 }
 
@@ -196,9 +204,8 @@ int main(int argc, char **argv)
 		die("fork");
 	if (!server)
 		serve(&p, strcmp(argv[2], "idle"), strcmp(argv[2], "busy") ? CHUNK : 64 << 10);
-	measure(&p, argv[2]);
+	measure(&p, argv[2], server);
 	fflush(stdout);
-	kill(server, SIGKILL);
-	waitpid(server, NULL, 0);
+	end(server);
 	return 0;
 }

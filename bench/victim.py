@@ -15,6 +15,8 @@ READY, RESUMED, COMMAND, N, P50, P99, MAX, WALK = range(8)
 # The victim takes a pause for a restore when it is this long (GAP_NS there).
 GAP = 0.15
 TIMEOUT = 120
+# Bytes that the kernel's count of a task's memory may be off, and more.
+SLACK = 1 << 20
 
 
 class Control:
@@ -57,6 +59,8 @@ class Victim:
         """MEMORY: what victim.c is to hold, in its own words."""
         name = ".".join(memory)
         self.options = options
+        # Seconds of processor time of each process that ended, with the children it waited for.
+        self.cpu = {}
         self.images = os.path.join(work, f"images.{name}")
         os.mkdir(self.images)
         control = os.path.join(work, f"control.{name}")
@@ -109,14 +113,20 @@ class Victim:
         end = time.monotonic() + TIMEOUT
         while time.monotonic() < end:
             with contextlib.suppress(ChildProcessError):
-                while os.waitpid(-1, os.WNOHANG)[0]:
-                    pass
+                while (ended := os.wait4(-1, os.WNOHANG))[0]:
+                    self.cpu[ended[0]] = ended[2].ru_utime + ended[2].ru_stime
             if not any(os.path.exists(f"/proc/{pid}") for pid in pids) and \
                     not os.path.exists(os.path.join(self.images, "lazy-pages.socket")) and \
                     not self.servers():
                 return
             time.sleep(0.005)
         raise SystemExit("bench: the restored tree or its server does not end")
+
+    def resident(self):
+        """Bytes of its private memory that are there."""
+        with open(f"/proc/{self.pid}/statm", encoding="ascii") as file:
+            _, resident, shared = file.read().split()[:3]
+        return (int(resident) - int(shared)) * mmap.PAGESIZE
 
     def servers(self):
         """Pids of the server and its guardian, which look like the restore that began them."""
@@ -139,12 +149,6 @@ class Victim:
             with open(f"/proc/{pid}/status", encoding="ascii") as file:
                 kib += sum(int(line.split()[1]) for line in file if line.startswith("RssAnon:"))
         return kib << 10
-
-
-def cpu_seconds(pid):
-    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-        fields = file.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def become_subreaper():
