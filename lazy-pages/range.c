@@ -131,10 +131,22 @@ static void absorb(struct range_map *map, struct range *r, struct range *behind)
 	free(behind);
 }
 
+/* Makes one of @r and the neighbours that say the same. */
+static void merge(struct range_map *map, struct range *r)
+{
+	struct range *other = RB_NEXT(range_tree, &map->tree, r);
+
+	if (other && continues(r, other))
+		absorb(map, r, other);
+	other = RB_PREV(range_tree, &map->tree, r);
+	if (other && continues(other, r))
+		absorb(map, other, r);
+}
+
 int range_insert(struct range_map *map, const struct range *range)
 {
 	const struct range *there = range_find_from(map, range->start);
-	struct range *r, *other;
+	struct range *r;
 
 	if (range->start >= range->end)
 		return -EINVAL;
@@ -145,21 +157,16 @@ int range_insert(struct range_map *map, const struct range *range)
 		return -ENOMEM;
 	*r = *range;
 	link_range(map, r);
-	other = RB_NEXT(range_tree, &map->tree, r);
-	if (other && continues(r, other))
-		absorb(map, r, other);
-	other = RB_PREV(range_tree, &map->tree, r);
-	if (other && continues(other, r))
-		absorb(map, other, r);
+	merge(map, r);
 	return 0;
 }
 
-/* Splits the range that crosses @at, if one does. */
-static int split(struct range_map *map, uint64_t at)
+/* Splits @low, which may be NULL, at @at, if that is inside. */
+static int split(struct range_map *map, struct range *low, uint64_t at)
 {
-	struct range *low = (struct range *)range_find(map, at), *high;
+	struct range *high;
 
-	if (!low || low->start == at)
+	if (!low || low->start >= at || low->end <= at)
 		return 0;
 	high = malloc(sizeof(*high));
 	if (!high)
@@ -179,9 +186,9 @@ int range_carve(struct range_map *map, uint64_t start, uint64_t end, struct rang
 
 	if (start >= end)
 		return 0;
-	err = split(map, start);
+	err = split(map, (struct range *)range_find(map, start), start);
 	if (!err)
-		err = split(map, end);
+		err = split(map, (struct range *)range_find(map, end), end);
 	if (err)
 		return err;
 	for (r = (struct range *)range_find_from(map, start); r && r->start < end; r = next) {
@@ -192,6 +199,47 @@ int range_carve(struct range_map *map, uint64_t start, uint64_t end, struct rang
 		else
 			free(r);
 	}
+	return 0;
+}
+
+/*
+ * What is brought in order moves the edge between two ranges, and the tree stays as it is:
+ *
+ *	|zzzzzz|aaaaaaaa|	->	|zzzzzzzzzz|aaaa|
+ *	       [start   end)
+ */
+static bool move_edge(struct range_map *map, struct range *r, uint64_t end)
+{
+	struct range *before = RB_PREV(range_tree, &map->tree, r);
+
+	if (!before || before->kind != RANGE_SETTLED || before->end != r->start ||
+	    before->moved != r->moved)
+		return false;
+	count(map, r, -1);
+	r->source += end - r->start;
+	before->end = r->start = end;
+	count(map, r, 1);
+	return true;
+}
+
+int range_settle(struct range_map *map, const struct range *range, uint64_t start, uint64_t end)
+{
+	struct range *r = (struct range *)range;
+	int err;
+
+	if (start == r->start && end < r->end && move_edge(map, r, end))
+		return 0;
+	err = split(map, r, end);
+	if (!err)
+		err = split(map, r, start);
+	if (err)
+		return err;
+	if (r->start < start)
+		r = RB_NEXT(range_tree, &map->tree, r);
+	count(map, r, -1);
+	r->kind = RANGE_SETTLED;
+	count(map, r, 1);
+	merge(map, r);
 	return 0;
 }
 

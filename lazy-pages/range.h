@@ -67,6 +67,12 @@ int range_insert(struct range_map *map, const struct range *range);
  */
 int range_carve(struct range_map *map, uint64_t start, uint64_t end, struct range_map *taken);
 
+/*
+ * Makes [start, end), all of it inside @range, SETTLED. @range is of the map, and PENDING; it
+ * may be another one afterwards, or none. 0 or -ENOMEM, and then nothing has changed.
+ */
+int range_settle(struct range_map *map, const struct range *range, uint64_t start, uint64_t end);
+
 /* The part of @range inside [start, end), with its source moved along. */
 struct range range_clip(const struct range *range, uint64_t start, uint64_t end);
 

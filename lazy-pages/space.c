@@ -106,17 +106,13 @@ int space_filled(struct space *space, uint64_t start, uint64_t end)
 {
 	const struct range *r;
 
-	while ((r = space_pending_from(space, start)) && r->start < end) {
+	while (start < end && (r = space_pending_from(space, start)) && r->start < end) {
 		struct range part = range_clip(r, start, end);
-		int err = range_carve(&space->map, part.start, part.end, NULL);
+		int err = range_settle(&space->map, r, part.start, part.end);
 
 		if (err)
 			return err;
 		start = part.end;
-		part.kind = RANGE_SETTLED;
-		err = range_insert(&space->map, &part);
-		if (err)
-			return err;
 	}
 	return 0;
 }

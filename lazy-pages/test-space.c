@@ -91,6 +91,36 @@ static void test_filled(void **state)
 	space_fini(&s);
 }
 
+/* Piece by piece: the number of ranges says that each became one with those before and behind. */
+static void test_filled_in_pieces(void **state)
+{
+	static const struct { int start, end; const char *picture; size_t n_ranges; } steps[] = {
+		{ 0, 1, ".bcdefghij", 2 },	/* the front: nothing is before it */
+		{ 1, 3, "...defghij", 2 },	/* an edge moves */
+		{ 8, 10, "...defgh..", 3 },	/* the back: nothing is behind it */
+		{ 7, 8, "...defg...", 3 },
+		{ 4, 5, "...d.fg...", 5 },	/* the middle */
+		{ 3, 4, ".....fg...", 3 },	/* all of a range */
+		{ 4, 6, "......g...", 3 },	/* what is there, and an edge */
+		{ 0, 10, "..........", 1 },
+	};
+	struct space s;
+
+	draw_in(&s, NULL, "abcdefghij");
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		uint64_t pending = 0;
+
+		assert_int_equal(space_filled(&s, AT(steps[i].start), AT(steps[i].end)), 0);
+		assert_drawn(&s, steps[i].picture);
+		assert_int_equal(s.map.n_ranges, steps[i].n_ranges);
+		for (const char *c = steps[i].picture; *c; c++)
+			pending += *c == '.' ? 0 : PAGE_SIZE;
+		assert_int_equal(s.map.pending, pending);
+	}
+	assert_true(space_done(&s));
+	space_fini(&s);
+}
+
 static void test_fault(void **state)
 {
 	const struct range *r;
@@ -460,6 +490,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_merge),
 		cmocka_unit_test(test_filled),
+		cmocka_unit_test(test_filled_in_pieces),
 		cmocka_unit_test(test_fault),
 		cmocka_unit_test(test_remove),
 		cmocka_unit_test(test_unmap),
