@@ -102,6 +102,8 @@ static void answer(const struct probe *p, int timeout)
 static void serve(const struct probe *p, bool drain, size_t chunk)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* As any server: who is of one session with the task shares processors with it otherwise. */
+	setsid();
 	while (!drain)
 		answer(p, -1);
 	while (!*p->started)
