@@ -238,12 +238,29 @@ static int zero_around(struct server *server, struct lazy_space *sp, uint64_t ad
 	return 0;
 }
 
-static int answer_private(struct server *server, struct lazy_space *sp, const struct range *r,
-			  uint64_t addr)
+/*
+ * How much a fault is answered with. Where what is before it is there already the task most
+ * likely reads on, and with one page at a time it would fall asleep for each. Not where
+ * somebody else waits for an answer, nor where only what is touched is to come, or to be noted.
+ */
+static uint64_t answer_len(const struct server *server, const struct lazy_space *sp,
+			   const struct range *r, const struct lazy_fault *fault)
 {
-	uint64_t source = r ? r->source + (addr - r->start) : 0;
+	bool last = fault == &sp->faults[sp->n_faults - 1];
+
+	if (!server->complete || server->demand_only || server->recording || server->fetch)
+		return PAGE_SIZE;
+	if (!last || !r || r->kind != RANGE_PENDING || r->start != fault->addr)
+		return PAGE_SIZE;
+	return MIN(r->end - r->start, SERVE_CHUNK_MIN);
+}
+
+static int answer_private(struct server *server, struct lazy_space *sp, const struct range *r,
+			  const struct lazy_fault *fault)
+{
+	uint64_t addr = fault->addr, source = r ? r->source + (addr - r->start) : 0;
 	struct filled filled = {};
-	int err = fill_private(server, sp, r, addr, PAGE_SIZE, &filled);
+	int err = fill_private(server, sp, r, addr, answer_len(server, sp, r, fault), &filled);
 
 	if (err == -EAGAIN) {
 		err = source_hurry(sp->source->pages, source);
@@ -252,7 +269,8 @@ static int answer_private(struct server *server, struct lazy_space *sp, const st
 	if (err)
 		return err;
 	if (filled.outcome == FILL_FILLED && filled.data) {
-		sp->cursor = addr + PAGE_SIZE;
+		sp->cursor = addr + filled.done;
+		server->stats.background_pages += (filled.done >> PAGE_SHIFT) - 1;
 		return note_touched(server, false, sp->pid, source);
 	}
 	if (filled.outcome == FILL_FILLED) {
@@ -264,13 +282,13 @@ static int answer_private(struct server *server, struct lazy_space *sp, const st
 	return 0;
 }
 
-static int answer(struct server *server, struct lazy_space *sp, uint64_t addr)
+static int answer(struct server *server, struct lazy_space *sp, const struct lazy_fault *fault)
 {
-	const struct range *r = space_fault(&sp->space, addr);
+	const struct range *r = space_fault(&sp->space, fault->addr);
 
 	if (r && r->kind == RANGE_SHARED)
-		return answer_window(server, sp, r, addr);
-	return answer_private(server, sp, r, addr);
+		return answer_window(server, sp, r, fault->addr);
+	return answer_private(server, sp, r, fault);
 }
 
 int serve_faults(struct server *server, struct lazy_space *sp)
@@ -279,7 +297,7 @@ int serve_faults(struct server *server, struct lazy_space *sp)
 
 	sp->deferred = false;
 	while (i < sp->n_faults && !sp->deferred && !sp->gone) {
-		int err = answer(server, sp, sp->faults[i].addr);
+		int err = answer(server, sp, &sp->faults[i]);
 
 		if (err == -EAGAIN) {
 			sp->faults[waiting++] = sp->faults[i++];

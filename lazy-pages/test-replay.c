@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A working set is recorded, saved, read and brought: the server's own steps,
- * one by one, on memory of this very process that nobody touches.
+ * What the server brings unasked: a working set that was recorded, saved and
+ * read, and what follows a fault. The server's own steps, one by one, on memory
+ * of this very process that nobody touches.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -292,6 +293,74 @@ static void test_damaged(void **state)
 	working_set_fini(&ws);
 }
 
+/* The first page of the @nth run of data, and its length in pages. */
+static size_t nth_run(size_t nth, size_t *len)
+{
+	size_t at = 0;
+
+	for (;; at += *len) {
+		while (!rig_tag(page_addr(at)))
+			at++;
+		for (*len = 0; rig_tag(page_addr(at + *len)); ++*len)
+			;
+		assert_true(at + *len < N_PAGES);
+		if (!nth--)
+			return at;
+	}
+}
+
+/* As many pages come as are expected when the task touches the first page of a run. */
+static void touch_first(struct fixture *fx, size_t nth, bool all)
+{
+	size_t len, page = nth_run(nth, &len), before = n_resident();
+	uint64_t brought = fx->server.stats.background_pages, asked = fx->server.stats.demand_pages;
+
+	len = MIN(len, SERVE_CHUNK_MIN / PAGE_SIZE);
+	assert_true(len > 2);
+	touch(fx, page);
+	assert_int_equal(n_resident() - before, all ? len : 1);
+	assert_int_equal(fx->server.stats.background_pages - brought, all ? len - 1 : 0);
+	assert_int_equal(fx->server.stats.demand_pages - asked, 1);
+	assert_int_equal(fx->space->cursor, page_addr(page + (all ? len : 1)));
+}
+
+/* Who reads where all before it is there gets what follows as well. */
+static void test_reads_on(void **state)
+{
+	struct fixture *fx = *state;
+	size_t len, page;
+
+	touch_first(fx, 0, true);
+	/* In the middle nothing says so; but the page behind that one follows it. */
+	page = nth_run(1, &len) + 2;
+	assert_true(len > 5);
+	touch(fx, page);
+	assert_false(is_resident(page + 1));
+	touch(fx, page + 1);
+	assert_true(is_resident(page + 2));
+}
+
+static void test_reads_on_for_nobody(void **state)
+{
+	struct fixture *fx = *state;
+	size_t len;
+
+	fx->server.demand_only = true;
+	touch_first(fx, 0, false);
+	fx->server.demand_only = false;
+	fx->server.recording = true;
+	touch_first(fx, 1, false);
+	fx->server.recording = false;
+	fx->server.complete = false;
+	touch_first(fx, 2, false);
+	fx->server.complete = true;
+	/* The second of two that wait; the first is not kept from it. */
+	assert_int_equal(serve_queue_fault(fx->space, page_addr(nth_run(3, &len))), 0);
+	touch(fx, nth_run(4, &len) + 2);
+	assert_false(is_resident(nth_run(3, &len) + 1));
+	assert_false(is_resident(nth_run(4, &len) + 3));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -302,6 +371,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_one_large_piece, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_passes_over, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damaged, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_reads_on, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_reads_on_for_nobody, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
