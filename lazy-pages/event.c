@@ -44,8 +44,11 @@ static int on_fork(struct server *server, struct lazy_space *sp, const struct uf
 
 	if (!child)
 		return -ENOMEM;
-	child->parent = sp;
-	sp->n_young++;
+	order_init(&child->order, sp->order.known);
+	if (!sp->order.known) {
+		child->parent = sp;
+		sp->n_young++;
+	}
 	err = space_clone(&child->space, &sp->space);
 	if (err)
 		return log_errno(err, "%s: a fork: cannot track its memory", sp->name);
@@ -124,14 +127,40 @@ static const struct event_row {
 	{ UFFD_EVENT_UNMAP, on_unmap },
 };
 
-static int apply_message(struct server *server, struct lazy_space *sp,
-			 const struct uffd_msg *msg)
+static int apply_event(struct server *server, struct lazy_space *sp, const struct uffd_msg *msg)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(event_table); i++)
 		if (event_table[i].event == msg->event)
 			return event_table[i].apply(server, sp, msg);
 	log_error("%s: the kernel sent an unknown event %#x", sp->name, msg->event);
 	return -EPROTO;
+}
+
+/* Events that the kernel numbers are applied in the order of their changes. */
+static int apply_in_order(struct server *server, struct lazy_space *sp,
+			  const struct uffd_msg *msg)
+{
+	int err = order_take(&sp->order, msg);
+	struct uffd_msg next;
+
+	if (err)
+		return log_errno(err, "%s: event %u: cannot put it in its place", sp->name,
+				 msg->reserved3);
+	while (!err && order_next(&sp->order, &next)) {
+		err = apply_event(server, sp, &next);
+		/* All that is older has been applied. */
+		if (!err)
+			space_quiet(&sp->space);
+	}
+	return err;
+}
+
+static int apply_message(struct server *server, struct lazy_space *sp,
+			 const struct uffd_msg *msg)
+{
+	if (sp->order.known && msg->event != UFFD_EVENT_PAGEFAULT)
+		return apply_in_order(server, sp, msg);
+	return apply_event(server, sp, msg);
 }
 
 /* Reads up to @max messages and applies them. *n: how many there were. */

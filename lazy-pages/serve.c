@@ -153,8 +153,14 @@ static int fill_private(struct server *server, struct lazy_space *sp, const stru
 			uint64_t addr, uint64_t len, struct filled *filled)
 {
 	const void *data;
-	int err = find_private(sp, r, addr, &len, &data);
+	int err;
 
+	/* What an event says that waits for another is not in the map yet. */
+	if (order_waits(&sp->order)) {
+		filled->outcome = FILL_AGAIN;
+		return apply(server, sp, addr, 0, FILL_AGAIN);
+	}
+	err = find_private(sp, r, addr, &len, &data);
 	if (!err)
 		err = fill_range(server->fill, sp->watch.fd, addr, data, len, &filled->outcome,
 				 &filled->done);

@@ -134,6 +134,7 @@ static void drop_space(struct server *server, struct lazy_space *sp)
 	grow_up(sp);
 	TAILQ_REMOVE(&server->spaces, sp, link);
 	space_fini(&sp->space);
+	order_fini(&sp->order);
 	/* Closing is not enough: the task may hold it, too, until restore lets it go. */
 	server_unwatch(server, &sp->watch);
 	close(sp->watch.fd);

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "lazy-pages/fill.h"
+#include "lazy-pages/order.h"
 #include "lazy-pages/segment.h"
 #include "lazy-pages/space.h"
 #include "lazy-pages/stats.h"
@@ -53,6 +54,7 @@ struct lazy_space {
 	TAILQ_ENTRY(lazy_space) link;
 	struct watch watch;		/* its userfaultfd */
 	struct space space;
+	struct event_order order;
 	struct task_source *source;
 	int pid;			/* the task it is or descends from, as in the images */
 	int pidfd;			/* of that task, the server's; -1: a forked child's space */

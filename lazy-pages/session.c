@@ -24,6 +24,7 @@
 #include "lazy-pages/server.h"
 #include "pages/handoff.h"
 #include "pages/source.h"
+#include "sys/uffd.h"
 #include "util/array.h"
 #include "util/cleanup.h"
 #include "util/log.h"
@@ -112,6 +113,7 @@ static int on_task(struct server *server, struct handoff_record *rec)
 {
 	struct task_source *source;
 	struct lazy_space *sp;
+	uint64_t features;
 	int *pidfd, err;
 
 	if (server_find_task(server, rec->pid))
@@ -133,6 +135,10 @@ static int on_task(struct server *server, struct handoff_record *rec)
 	sp = server_add_space(server, take_fd(&rec->fd), rec->pid, 0, source);
 	if (!sp)
 		return -ENOMEM;
+	err = uffd_features(sp->watch.fd, &features);
+	if (err)
+		return log_errno(err, "%s: cannot look at its userfaultfd", sp->name);
+	order_init(&sp->order, features & UFFD_FEATURE_EVENT_ORDER);
 	sp->pidfd = *pidfd;
 	sp->ranges_due = rec->n_total;
 	return add_ranges(server, sp, rec);

@@ -561,12 +561,11 @@ static int plan_all_reads(const struct restore *r, const struct task *t,
 static int hand_off(struct restore *r, struct task *t, const struct handoff_range *ranges,
 		    size_t n_ranges)
 {
+	const uint64_t order = r->features->uffd_features & UFFD_FEATURE_EVENT_ORDER;
 	_cleanup_close_ int pidfd = -1;
 	int fd;
 
-	fd = uffd_open(UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_EVENT_REMAP |
-		       UFFD_FEATURE_EVENT_REMOVE | UFFD_FEATURE_EVENT_UNMAP |
-		       UFFD_FEATURE_MISSING_SHMEM, NULL);
+	fd = uffd_open(UFFD_FEATURES_NONCOOP | UFFD_FEATURE_MISSING_SHMEM | order, NULL);
 	if (fd < 0)
 		return log_errno(fd, "pid %d: cannot get a userfaultfd with fork, remap, remove "
 				 "and unmap events", t->pid);

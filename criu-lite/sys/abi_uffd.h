@@ -20,6 +20,10 @@
 #ifndef UFFD_FEATURE_MOVE
 #define UFFD_FEATURE_MOVE		(1 << 16)	/* Linux 6.8 */
 #endif
+/* Of kernel/include/uapi/linux/userfaultfd.h: the number of a change, in reserved3. */
+#ifndef UFFD_FEATURE_EVENT_ORDER
+#define UFFD_FEATURE_EVENT_ORDER	(1 << 28)
+#endif
 #ifndef _UFFDIO_MOVE
 #define _UFFDIO_MOVE			(0x05)
 #endif

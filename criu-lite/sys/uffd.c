@@ -12,8 +12,11 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "sys/proc.h"
+#include "sys/proc_fdinfo.h"
 #include "sys/syscall.h"
 #include "util/cleanup.h"
+#include "util/scan.h"
 
 /*
  * Who may not use the system call may still have been given the device
@@ -45,6 +48,23 @@ int uffd_open(uint64_t features, uint64_t *supported)
 	if (supported)
 		*supported = api.features;
 	return take_fd(&fd);
+}
+
+int uffd_features(int uffd, uint64_t *features)
+{
+	_cleanup_free_ char *text = NULL;
+	int r = proc_read(getpid(), &text, NULL, "fdinfo/%d", uffd);
+	const char *p;
+	uint64_t api;
+
+	if (r < 0)
+		return r;
+	/* "API:\taa:FEATURES:IOCTLS" */
+	p = fdinfo_field(text, "API:");
+	if (!p)
+		return -ENOENT;
+	return scan_u64(&p, 16, &api) && scan_text(&p, ":") && scan_u64(&p, 16, features) ?
+	       0 : -EINVAL;
 }
 
 int uffd_register(int uffd, uint64_t start, uint64_t len, uint64_t mode, uint64_t *ioctls)

@@ -21,6 +21,12 @@
  */
 int uffd_open(uint64_t features, uint64_t *supported);
 
+/*
+ * The UFFD_FEATURE_* that @uffd was opened with, from its fdinfo. Returns 0; -ENOENT: it is no
+ * userfaultfd; -EINVAL; or -errno.
+ */
+int uffd_features(int uffd, uint64_t *features);
+
 /* @mode: UFFDIO_REGISTER_MODE_*. @ioctls (may be NULL): bits of _UFFDIO_* that work there. */
 int uffd_register(int uffd, uint64_t start, uint64_t len, uint64_t mode, uint64_t *ioctls);
 int uffd_unregister(int uffd, uint64_t start, uint64_t len);
