@@ -54,6 +54,8 @@ static const struct fill_rule rule_table[] = {
 	/* The source cannot be read, or the page is past the end of its segment. */
 	{ -EFAULT, STEP_FAIL, 0 },
 	{ -EINTR, STEP_RETRY, 0 },
+	/* Huge pages are copied, whole and in their place; none of them is a zero page. */
+	{ -EINVAL, STEP_OUTCOME, FILL_LARGER },
 	{ -ENOENT, STEP_NARROW, FILL_ABSENT },
 	/* The task's memory limit, or the machine's. */
 	{ -ENOMEM, STEP_OUTCOME, FILL_NO_MEMORY },
@@ -77,7 +79,8 @@ const char *fill_outcome_str(enum fill_outcome outcome)
 	static const char *const names[] = {
 		[FILL_FILLED] = "filled", [FILL_PRESENT] = "present",
 		[FILL_ABSENT] = "absent", [FILL_AGAIN] = "again",
-		[FILL_NO_MEMORY] = "no memory", [FILL_GONE] = "gone",
+		[FILL_LARGER] = "larger pages", [FILL_NO_MEMORY] = "no memory",
+		[FILL_GONE] = "gone",
 	};
 
 	return (size_t)outcome < ARRAY_SIZE(names) ? names[outcome] : "?";
@@ -93,7 +96,7 @@ static int fill_once(const struct fill_ops *ops, int uffd, uint64_t dst, const v
 }
 
 int fill_range(const struct fill_ops *ops, int uffd, uint64_t dst, const void *src,
-	       uint64_t len, enum fill_outcome *outcome, uint64_t *done)
+	       uint64_t len, uint64_t page, enum fill_outcome *outcome, uint64_t *done)
 {
 	bool asked_twice = false;
 
@@ -110,17 +113,17 @@ int fill_range(const struct fill_ops *ops, int uffd, uint64_t dst, const void *s
 		*outcome = rule->outcome;
 		switch (rule->step) {
 		case STEP_ONE_PAGE:
-			*done = PAGE_SIZE;
+			*done = page;
 			return 0;
 		case STEP_OUTCOME:
 			return 0;
 		case STEP_NARROW:
-			if (len == PAGE_SIZE && asked_twice) {
-				*done = PAGE_SIZE;
+			if (len == page && asked_twice) {
+				*done = page;
 				return 0;
 			}
-			asked_twice = len == PAGE_SIZE;
-			len = MAX(ALIGN_DOWN(len / 2, PAGE_SIZE), PAGE_SIZE);
+			asked_twice = len == page;
+			len = MAX(ALIGN_DOWN(len / 2, page), page);
 			continue;
 		case STEP_RETRY:
 			continue;

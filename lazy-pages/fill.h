@@ -16,6 +16,7 @@ enum fill_outcome {
 	FILL_PRESENT,			/* the page was there before: wake who waits for it */
 	FILL_ABSENT,			/* no armed memory there, and no event says why */
 	FILL_AGAIN,			/* an event is outstanding: read it, decide again */
+	FILL_LARGER,			/* the memory there is made of larger pages */
 	FILL_NO_MEMORY,			/* try again later */
 	FILL_GONE,			/* the address space is no more */
 };
@@ -33,13 +34,14 @@ struct fill_ops {
 extern const struct fill_ops fill_uffd_ops;
 
 /*
- * Copies from @src, or maps zero pages when @src is NULL. @dst and @len are
- * page-aligned, @len not 0. Sets *outcome, and *done: to how many bytes from
- * @dst it applies, 0 for AGAIN, NO_MEMORY and GONE. Returns 0, or -errno
- * (logged) when no page can come that way.
+ * Copies from @src, or maps zero pages when @src is NULL: there are no huge ones.
+ * @dst and @len are aligned to @page, the size of the pages there, @len not 0.
+ * Sets *outcome, and *done: to how many bytes from @dst it applies, 0 for AGAIN,
+ * LARGER, NO_MEMORY and GONE. Returns 0, or -errno (logged) when no page can come
+ * that way.
  */
 int fill_range(const struct fill_ops *ops, int uffd, uint64_t dst, const void *src,
-	       uint64_t len, enum fill_outcome *outcome, uint64_t *done);
+	       uint64_t len, uint64_t page, enum fill_outcome *outcome, uint64_t *done);
 
 /* Wakes who waits for [start, start + len): they look again. 0 or -errno, logged. */
 int fill_wake(const struct fill_ops *ops, int uffd, uint64_t start, uint64_t len);

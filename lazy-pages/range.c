@@ -115,7 +115,8 @@ struct range range_clip(const struct range *range, uint64_t start, uint64_t end)
 /* Whether @b, which begins where @a ends, goes on where @a leaves off. */
 static bool continues(const struct range *a, const struct range *b)
 {
-	if (a->end != b->start || a->kind != b->kind || a->moved != b->moved)
+	if (a->end != b->start || a->kind != b->kind || a->moved != b->moved ||
+	    a->huge != b->huge)
 		return false;
 	return a->kind == RANGE_SETTLED || (a->segment == b->segment &&
 					    a->source + (a->end - a->start) == b->source);
@@ -213,7 +214,7 @@ static bool move_edge(struct range_map *map, struct range *r, uint64_t end)
 	struct range *before = RB_PREV(range_tree, &map->tree, r);
 
 	if (!before || before->kind != RANGE_SETTLED || before->end != r->start ||
-	    before->moved != r->moved)
+	    before->moved != r->moved || before->huge != r->huge)
 		return false;
 	count(map, r, -1);
 	r->source += end - r->start;

@@ -3,7 +3,7 @@
  * A map of disjoint ranges, each with what is known of it; O(log n).
  *
  * Pure data: spaces and segments are built of it. All bounds are bytes and
- * page-aligned. Neighbours that say the same are merged, so that what was
+ * page-aligned, in memory of huge pages to these. Neighbours that say the same are merged, so that what was
  * filled piece by piece becomes one range again.
  */
 #ifndef LAZY_PAGES_RANGE_H
@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "util/macro.h"
 
 struct segment;
 
@@ -28,7 +30,8 @@ struct range {
 	/* Where `start` is in the source (PENDING) or segment (SHARED); else any. */
 	uint64_t source;
 	struct segment *segment;	/* SHARED; counted in segment->windows */
-	enum range_kind kind;
+	enum range_kind kind : 8;
+	uint32_t huge : 8;		/* log2 of the size of huge pages; 0: ordinary ones */
 	uint32_t moved;			/* number of the move that brought it there; 0: none */
 };
 
@@ -38,6 +41,12 @@ struct range_map {
 	uint64_t pending;		/* bytes in PENDING ranges */
 	size_t n_shared;		/* SHARED ranges */
 };
+
+/* The size of its pages; its bounds and its source are aligned to it. */
+static inline uint64_t range_page(const struct range *range)
+{
+	return range->huge ? 1ULL << range->huge : PAGE_SIZE;
+}
 
 void range_map_init(struct range_map *map);
 void range_map_fini(struct range_map *map);

@@ -80,7 +80,8 @@ static int fill_piece(struct server *server, struct working_piece *piece, uint64
 	do {
 		err = ls ? fill_shared(server, ls, &at, limit, &done) :
 			   fill_task(server, sp, &at, limit, &done);
-		at += done;
+		/* Of a huge page that a piece names, all comes. */
+		at = MIN(at + done, end);
 		*filled += done;
 	} while (!err && at < limit && done);
 	piece->n_pages = (end - at) / PAGE_SIZE;

@@ -2,9 +2,9 @@
 /* A shared anonymous segment: the set of offsets whose content is to come. */
 #include "lazy-pages/segment.h"
 
-void segment_init(struct segment *seg, uint64_t shmid)
+void segment_init(struct segment *seg, uint64_t shmid, unsigned int huge)
 {
-	*seg = (struct segment){ .shmid = shmid };
+	*seg = (struct segment){ .shmid = shmid, .huge = huge };
 	range_map_init(&seg->map);
 }
 
@@ -17,6 +17,7 @@ int segment_add(struct segment *seg, uint64_t start, uint64_t end)
 {
 	struct range add = {
 		.start = start, .end = end, .source = start, .kind = RANGE_PENDING,
+		.huge = seg->huge,
 	};
 
 	return range_insert(&seg->map, &add);

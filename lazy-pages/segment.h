@@ -17,11 +17,12 @@
 struct segment {
 	uint64_t shmid;
 	uint64_t size;			/* bytes; 0 until its file came */
+	unsigned int huge;		/* as in struct range */
 	struct range_map map;		/* PENDING ranges alone, by offset */
 	size_t windows;			/* RANGE_SHARED ranges on it, in all maps */
 };
 
-void segment_init(struct segment *seg, uint64_t shmid);
+void segment_init(struct segment *seg, uint64_t shmid, unsigned int huge);
 void segment_fini(struct segment *seg);
 
 /* Says that [start, end) has content to come. 0, -EEXIST or -ENOMEM. */
@@ -29,6 +30,12 @@ int segment_add(struct segment *seg, uint64_t start, uint64_t end);
 
 /* [start, end) was delivered, or had its hole punched. 0 or -ENOMEM. */
 int segment_filled(struct segment *seg, uint64_t start, uint64_t end);
+
+/* The size of its pages. */
+static inline uint64_t segment_page(const struct segment *seg)
+{
+	return seg->huge ? 1ULL << seg->huge : PAGE_SIZE;
+}
 
 /* Whether all of it was delivered. */
 static inline bool segment_done(const struct segment *seg)

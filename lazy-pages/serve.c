@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "lazy-pages/huge.h"
 #include "lazy-pages/replay.h"
 #include "lazy-pages/server.h"
 #include "pages/fetch.h"
@@ -67,6 +68,9 @@ static int apply(struct server *server, struct lazy_space *sp, uint64_t start, u
 		server->stats.retries++;
 		sp->deferred = true;
 		break;
+	case FILL_LARGER:
+		log_error("%s: page at %#" PRIx64 ": its size is not known", sp->name, start);
+		return -EPROTO;
 	case FILL_NO_MEMORY:
 		if (!sp->warned)
 			log_warn("%s: no memory for its pages: trying again", sp->name);
@@ -82,30 +86,33 @@ static int apply(struct server *server, struct lazy_space *sp, uint64_t start, u
 	return 0;
 }
 
-/* What to fill at @addr of a task's memory, up to @len bytes; NULL: zero. -EAGAIN: not yet. */
-static int find_private(struct lazy_space *sp, const struct range *r, uint64_t addr,
-			uint64_t *len, const void **data)
+/*
+ * What to fill with at @at of the source, in pages of @page bytes: up to run->len, or one
+ * huge page. @pending: there is something; else it is zero. -EAGAIN: not yet.
+ */
+static int find_content(struct server *server, struct page_source *source, bool pending,
+			uint64_t at, uint64_t page, struct source_run *run)
 {
-	struct source_run run;
-	int err;
+	const uint64_t len = run->len;
 
-	*data = NULL;
-	if (!r || r->kind == RANGE_SETTLED)
+	if (pending)
+		return page > PAGE_SIZE ? huge_lookup(&server->huge, source, at, page, run) :
+					  source_lookup(source, at, len, run);
+	*run = (struct source_run){ .kind = SOURCE_HOLE, .len = len };
+	if (page == PAGE_SIZE)
 		return 0;
-	err = source_lookup(sp->source->pages, r->source + (addr - r->start), *len, &run);
-	if (err)
-		return err;
-	*len = run.len;
-	*data = run.data;
-	return 0;
+	run->len = page;
+	run->data = huge_zeros(&server->huge, page);
+	return run->data ? 0 : -ENOMEM;
 }
 
 /* Through the server's own window on it: no events are outstanding there, ever. */
 int serve_segment_pages(struct server *server, struct lazy_segment *ls, uint64_t offset,
 			uint64_t len, uint64_t *done)
 {
+	const uint64_t page = segment_page(&ls->segment);
 	const struct range *r = range_find(&ls->segment.map, offset);
-	struct source_run run = { 0 };
+	struct source_run run = { .len = r ? MIN(len, r->end - offset) : len };
 	enum fill_outcome outcome;
 	int err;
 
@@ -114,14 +121,12 @@ int serve_segment_pages(struct server *server, struct lazy_segment *ls, uint64_t
 			  ls->segment.shmid);
 		return -EPROTO;
 	}
-	if (r) {
-		err = source_lookup(ls->source, offset, MIN(len, r->end - offset), &run);
-		if (err)
-			return err;
-		len = run.len;
-	}
-	err = fill_range(server->fill, ls->uffd, ls->window + offset, run.data, len, &outcome,
-			 done);
+	*done = 0;
+	offset = ALIGN_DOWN(offset, page);
+	err = find_content(server, ls->source, r, offset, page, &run);
+	if (!err)
+		err = fill_range(server->fill, ls->uffd, ls->window + offset, run.data, run.len,
+				 page, &outcome, done);
 	if (err)
 		return err;
 	if (outcome == FILL_NO_MEMORY)
@@ -131,7 +136,7 @@ int serve_segment_pages(struct server *server, struct lazy_segment *ls, uint64_t
 			  ls->segment.shmid, offset, fill_outcome_str(outcome));
 		return -EPROTO;
 	}
-	if (outcome == FILL_FILLED && !run.data)
+	if (outcome == FILL_FILLED && run.kind == SOURCE_HOLE)
 		server->stats.zero_pages += *done >> PAGE_SHIFT;
 	return segment_filled(&ls->segment, offset, offset + *done);
 }
@@ -144,15 +149,37 @@ static struct lazy_segment *window_segment(const struct range *r)
 /* What became of a fill of a task's memory. */
 struct filled {
 	enum fill_outcome outcome;
-	uint64_t done;			/* bytes that are settled now */
+	uint64_t start;			/* of the first page */
+	uint64_t page;			/* its size */
+	uint64_t done;			/* bytes from there on that are settled now */
 	bool data;			/* with content, not zeros */
 };
 
-/* Fills [@addr, @addr + @len), or a first part of it. -EAGAIN: its content is not here yet. */
+/* In pages of filled->page. */
+static int try_fill(struct server *server, struct lazy_space *sp, const struct range *r,
+		    uint64_t addr, uint64_t len, struct filled *filled)
+{
+	const uint64_t at = ALIGN_DOWN(addr, filled->page);
+	struct source_run run = { .len = len };
+	int err = find_content(server, sp->source->pages, r && r->kind == RANGE_PENDING,
+			       r ? r->source + (at - r->start) : 0, filled->page, &run);
+
+	if (!err)
+		err = fill_range(server->fill, sp->watch.fd, at, run.data, run.len, filled->page,
+				 &filled->outcome, &filled->done);
+	filled->start = at;
+	filled->data = run.kind == SOURCE_DATA;
+	return err;
+}
+
+/*
+ * Fills [@addr, @addr + @len), or a first part of it, and of huge pages the one that is
+ * there. Of memory that holds nothing, and that the map has forgotten, the kernel says
+ * that its pages are larger. -EAGAIN: its content is not here yet.
+ */
 static int fill_private(struct server *server, struct lazy_space *sp, const struct range *r,
 			uint64_t addr, uint64_t len, struct filled *filled)
 {
-	const void *data;
 	int err;
 
 	/* What an event says that waits for another is not in the map yet. */
@@ -160,14 +187,14 @@ static int fill_private(struct server *server, struct lazy_space *sp, const stru
 		filled->outcome = FILL_AGAIN;
 		return apply(server, sp, addr, 0, FILL_AGAIN);
 	}
-	err = find_private(sp, r, addr, &len, &data);
-	if (!err)
-		err = fill_range(server->fill, sp->watch.fd, addr, data, len, &filled->outcome,
-				 &filled->done);
-	if (err)
-		return err;
-	filled->data = data;
-	return apply(server, sp, addr, filled->done, filled->outcome);
+	filled->page = r ? range_page(r) : PAGE_SIZE;
+	err = try_fill(server, sp, r, addr, len, filled);
+	while (!err && filled->outcome == FILL_LARGER && !filled->data &&
+	       huge_larger(filled->page)) {
+		filled->page = huge_larger(filled->page);
+		err = try_fill(server, sp, NULL, addr, len, filled);
+	}
+	return err ? err : apply(server, sp, filled->start, filled->done, filled->outcome);
 }
 
 int serve_task_pages(struct server *server, struct lazy_space *sp, const struct range *r,
@@ -184,41 +211,58 @@ int serve_task_pages(struct server *server, struct lazy_space *sp, const struct 
 	return 0;
 }
 
-/* A page with content was touched that had not come by itself. */
-static int note_touched(struct server *server, bool shared, uint64_t id, uint64_t addr)
+/* A page of @page bytes with content was touched that had not come by itself. */
+static int note_touched(struct server *server, bool shared, uint64_t id, uint64_t addr,
+			uint64_t page)
 {
 	int err = 0;
 
-	server->stats.demand_pages++;
+	server->stats.demand_pages += page >> PAGE_SHIFT;
 	if (server->recording)
 		err = working_set_note(&server->working_set, shared, id, addr);
 	return err ? log_errno(err, "lazy-pages: cannot record what is touched") : 0;
 }
 
+/*
+ * A task waits for a huge page that can't be had. What the mapping may need was reserved
+ * when it was made, but not for a child: that shares its parent's pages as long as none of
+ * them is written to, and of what came after the fork there is one for each.
+ */
+static int no_huge_page(const char *name, uint64_t addr, uint64_t page)
+{
+	log_error("%s: a huge page of %" PRIu64 " KiB is touched at %#" PRIx64 ", and none is "
+		  "free (vm.nr_hugepages, vm.nr_overcommit_hugepages, or the limit of a control "
+		  "group)", name, page >> 10, addr);
+	return -ENOMEM;
+}
+
 static int answer_window(struct server *server, struct lazy_space *sp, const struct range *r,
 			 uint64_t addr)
 {
-	uint64_t offset = r->source + (addr - r->start), done;
+	const uint64_t page = range_page(r);
+	uint64_t offset = ALIGN_DOWN(r->source + (addr - r->start), page), done;
 	struct lazy_segment *ls = window_segment(r);
 	bool pending = range_find(&ls->segment.map, offset);
 	int err;
 
 	/* Past its end there is nothing to bring: the access fails by itself. */
 	if (offset < ls->segment.size || !ls->window) {
-		err = serve_segment_pages(server, ls, offset, PAGE_SIZE, &done);
+		err = serve_segment_pages(server, ls, offset, page, &done);
+		if (!err && !done && page > PAGE_SIZE)
+			err = no_huge_page(sp->name, addr, page);
 		if (err)
 			return err;
 		if (!done) {
 			sp->deferred = true;
 			return 0;
 		}
-		ls->cursor = offset + PAGE_SIZE;
+		ls->cursor = offset + page;
 		if (pending)
-			err = note_touched(server, true, ls->segment.shmid, offset);
+			err = note_touched(server, true, ls->segment.shmid, offset, page);
 		if (err)
 			return err;
 	}
-	return fill_wake(server->fill, sp->watch.fd, addr, PAGE_SIZE);
+	return fill_wake(server->fill, sp->watch.fd, ALIGN_DOWN(addr, page), page);
 }
 
 /* Zeroes what follows a hole that was touched; stops at whatever is in the way. */
@@ -230,12 +274,13 @@ static int zero_around(struct server *server, struct lazy_space *sp, uint64_t ad
 	int err;
 
 	addr += PAGE_SIZE;
-	if (!server->complete || !r || r->kind != RANGE_SETTLED)
+	if (!server->complete || !r || r->kind != RANGE_SETTLED || r->huge)
 		return 0;
 	end = MIN(end, r->end);
 	if (addr >= end)
 		return 0;
-	err = fill_range(server->fill, sp->watch.fd, addr, NULL, end - addr, &outcome, &done);
+	err = fill_range(server->fill, sp->watch.fd, addr, NULL, end - addr, PAGE_SIZE, &outcome,
+			 &done);
 	if (err)
 		return err;
 	if (outcome == FILL_FILLED)
@@ -275,16 +320,18 @@ static int answer_private(struct server *server, struct lazy_space *sp, const st
 	if (err)
 		return err;
 	if (filled.outcome == FILL_FILLED && filled.data) {
-		sp->cursor = addr + filled.done;
-		server->stats.background_pages += (filled.done >> PAGE_SHIFT) - 1;
-		return note_touched(server, false, sp->pid, source);
+		sp->cursor = filled.start + filled.done;
+		server->stats.background_pages += (filled.done - filled.page) >> PAGE_SHIFT;
+		return note_touched(server, false, sp->pid, source, filled.page);
 	}
 	if (filled.outcome == FILL_FILLED) {
-		server->stats.zero_pages++;
+		server->stats.zero_pages += filled.done >> PAGE_SHIFT;
 		return zero_around(server, sp, addr);
 	}
 	if (filled.outcome == FILL_PRESENT || filled.outcome == FILL_ABSENT)
-		return fill_wake(server->fill, sp->watch.fd, addr, PAGE_SIZE);
+		return fill_wake(server->fill, sp->watch.fd, filled.start, filled.page);
+	if (filled.outcome == FILL_NO_MEMORY && filled.page > PAGE_SIZE)
+		return no_huge_page(sp->name, addr, filled.page);
 	return 0;
 }
 
@@ -391,19 +438,21 @@ static int look_ahead(struct server *server, struct lazy_space *sp, const struct
 static int drain_space(struct server *server, struct lazy_space *sp, bool *worked)
 {
 	const struct range *r = next_pending(&sp->space, &sp->cursor);
-	uint64_t at = sp->cursor, done;
+	uint64_t at = sp->cursor, done, skip;
 	bool ready = false;
 	int err;
 
 	if (!r)
 		return 0;
+	/* A huge page may have to wait until one is free: what is behind it need not. */
+	skip = r->huge ? range_page(r) : 0;
 	err = look_ahead(server, sp, r, at, &ready);
 	if (err || !ready)
 		return err;
 	err = serve_task_pages(server, sp, r, at, MIN(r->end - at, server->chunk), &done);
 	if (err)
 		return err;
-	sp->cursor = at + done;
+	sp->cursor = at + (done ? done : skip);
 	*worked = done > 0;
 	return 0;
 }

@@ -167,7 +167,8 @@ static int find_pending(struct server *server, struct lazy_segment *ls)
 
 	while (at < SEGMENT_SIZE_MAX) {
 		struct source_run run;
-		int err = source_find(ls->source, at, SEGMENT_SIZE_MAX - at, &run);
+		int err = huge_find(ls->source, at, SEGMENT_SIZE_MAX - at,
+				    segment_page(&ls->segment), &run);
 
 		if (!err && run.kind == SOURCE_DATA) {
 			err = segment_add(&ls->segment, at, at + run.len);
@@ -190,11 +191,15 @@ struct lazy_segment *server_find_segment(struct server *server, uint64_t shmid)
 	return NULL;
 }
 
-struct lazy_segment *server_segment(struct server *server, uint64_t shmid)
+struct lazy_segment *server_segment(struct server *server, uint64_t shmid, unsigned int huge)
 {
 	struct lazy_segment *ls = server_find_segment(server, shmid);
 	int err;
 
+	if (ls && ls->segment.huge != huge) {
+		log_error("segment %" PRIu64 ": its pages are of two sizes", shmid);
+		return NULL;
+	}
 	if (ls)
 		return ls;
 	ls = calloc(1, sizeof(*ls));
@@ -202,7 +207,7 @@ struct lazy_segment *server_segment(struct server *server, uint64_t shmid)
 		log_errno(-ENOMEM, "segment %" PRIu64, shmid);
 		return NULL;
 	}
-	segment_init(&ls->segment, shmid);
+	segment_init(&ls->segment, shmid, huge);
 	ls->uffd = -1;
 	err = source_file_open(server->images, IMAGE_SHMEM_PAGEMAP, shmid, &ls->source);
 	if (!err)
@@ -235,7 +240,7 @@ static int check_size(struct lazy_segment *ls, int fd)
 			  ls->segment.shmid, (long long)st.st_size);
 		return -EINVAL;
 	}
-	ls->segment.size = ALIGN_UP((uint64_t)st.st_size, PAGE_SIZE);
+	ls->segment.size = ALIGN_UP((uint64_t)st.st_size, segment_page(&ls->segment));
 	return 0;
 }
 
@@ -252,7 +257,8 @@ int server_segment_file(struct server *server, struct lazy_segment *ls, int fd)
 		return log_errno(-errno, "segment %" PRIu64 ": cannot map it",
 				 ls->segment.shmid);
 	ls->window = (uintptr_t)window;
-	ls->uffd = uffd_open(UFFD_FEATURE_MISSING_SHMEM, NULL);
+	ls->uffd = uffd_open(ls->segment.huge ? UFFD_FEATURE_MISSING_HUGETLBFS :
+						UFFD_FEATURE_MISSING_SHMEM, NULL);
 	if (ls->uffd < 0)
 		return log_errno(ls->uffd, "segment %" PRIu64 ": no userfaultfd for it",
 				 ls->segment.shmid);

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "lazy-pages/fill.h"
+#include "lazy-pages/huge.h"
 #include "lazy-pages/order.h"
 #include "lazy-pages/segment.h"
 #include "lazy-pages/space.h"
@@ -104,6 +105,7 @@ TAILQ_HEAD(lazy_segment_list, lazy_segment);
 struct server {
 	struct image_dir *images;
 	const struct fill_ops *fill;
+	struct huge_bytes huge;
 	int epoll;
 	int workdir_fd;
 	struct watch listener;		/* waits for restore */
@@ -148,8 +150,11 @@ struct lazy_space *server_add_space(struct server *server, int uffd, int pid,
 struct lazy_space *server_find_task(struct server *server, uint64_t pid);
 /* NULL: it was not mentioned, or dropped. */
 struct lazy_segment *server_find_segment(struct server *server, uint64_t shmid);
-/* The segment, made when this is its first mention; NULL: failed, logged. */
-struct lazy_segment *server_segment(struct server *server, uint64_t shmid);
+/*
+ * The segment, made when this is its first mention; @huge: as in struct range. NULL:
+ * failed, logged.
+ */
+struct lazy_segment *server_segment(struct server *server, uint64_t shmid, unsigned int huge);
 /* Gives a segment its file, from which it maps it. Takes @fd. 0 or -errno, logged. */
 int server_segment_file(struct server *server, struct lazy_segment *ls, int fd);
 

@@ -15,10 +15,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
+#include "lazy-pages/huge.h"
 #include "lazy-pages/replay.h"
 #include "lazy-pages/serve.h"
 #include "lazy-pages/server.h"
@@ -55,22 +58,25 @@ static int on_hello(struct server *server, struct handoff_record *rec)
 static int arm_private(struct server *server, struct lazy_space *sp,
 		       const struct handoff_range *range)
 {
-	uint64_t at = range->start;
+	struct range r = { .end = range->start, .huge = range->huge };
 
-	while (at < range->end) {
-		uint64_t source = range->source + (at - range->start);
+	while (r.end < range->end) {
 		struct source_run run;
-		int err = source_find(sp->source->pages, source, range->end - at, &run);
+		int err;
 
-		if (!err)
-			err = space_add(&sp->space, at, at + run.len,
-					run.kind == SOURCE_DATA ? RANGE_PENDING : RANGE_SETTLED,
-					source, NULL);
+		r.start = r.end;
+		r.source = range->source + (r.start - range->start);
+		err = huge_find(sp->source->pages, r.source, range->end - r.start, range_page(&r),
+				&run);
+		if (err)
+			return err;
+		r.end += run.len;
+		r.kind = run.kind == SOURCE_DATA ? RANGE_PENDING : RANGE_SETTLED;
+		err = space_add(&sp->space, &r);
 		if (err)
 			return err;
 		if (run.kind == SOURCE_DATA)
 			server->total_pages += run.len >> PAGE_SHIFT;
-		at += run.len;
 	}
 	return 0;
 }
@@ -78,12 +84,14 @@ static int arm_private(struct server *server, struct lazy_space *sp,
 static int arm_shared(struct server *server, struct lazy_space *sp,
 		      const struct handoff_range *range)
 {
-	struct lazy_segment *ls = server_segment(server, range->shmid);
+	struct lazy_segment *ls = server_segment(server, range->shmid, range->huge);
 
 	if (!ls)
 		return -EINVAL;
-	return space_add(&sp->space, range->start, range->end, RANGE_SHARED, range->source,
-			 &ls->segment);
+	return space_add(&sp->space, &(struct range){
+		.start = range->start, .end = range->end, .kind = RANGE_SHARED,
+		.huge = range->huge, .source = range->source, .segment = &ls->segment,
+	});
 }
 
 static int add_ranges(struct server *server, struct lazy_space *sp,
@@ -155,8 +163,14 @@ static int on_ranges(struct server *server, struct handoff_record *rec)
 
 static int on_segment(struct server *server, struct handoff_record *rec)
 {
-	struct lazy_segment *ls = server_segment(server, rec->shmid);
+	struct lazy_segment *ls;
+	struct statfs fs;
 
+	if (fstatfs(rec->fd, &fs))
+		return log_errno(-errno, "segment %" PRIu64 ": cannot ask for its file system",
+				 rec->shmid);
+	ls = server_segment(server, rec->shmid,
+			    fs.f_type == HUGETLBFS_MAGIC ? __builtin_ctzl(fs.f_bsize) : 0);
 	return ls ? server_segment_file(server, ls, take_fd(&rec->fd)) : -EINVAL;
 }
 

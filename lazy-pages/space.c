@@ -28,15 +28,9 @@ void space_fini(struct space *space)
 	space_quiet(space);
 }
 
-int space_add(struct space *space, uint64_t start, uint64_t end, enum range_kind kind,
-	      uint64_t source, struct segment *segment)
+int space_add(struct space *space, const struct range *range)
 {
-	struct range add = {
-		.start = start, .end = end, .kind = kind,
-		.source = source, .segment = segment,
-	};
-
-	return range_insert(&space->map, &add);
+	return range_insert(&space->map, range);
 }
 
 /*
@@ -46,14 +40,14 @@ int space_add(struct space *space, uint64_t start, uint64_t end, enum range_kind
  *	|SSSSSSSSssssss?   |AAA|	a fault at ?
  *
  * Private memory that grew has nothing to bring, so that only a window is
- * continued, and only as far as its segment goes.
+ * continued, and only as far as its segment goes. Huge pages do not grow.
  */
 static const struct range *grown_window(struct space *space, uint64_t addr)
 {
 	const struct range *below = range_find_below(&space->map, addr);
 	struct range grown;
 
-	if (!below || below->kind != RANGE_SHARED)
+	if (!below || below->kind != RANGE_SHARED || below->huge)
 		return NULL;
 	grown = *below;
 	grown.start = below->end;

@@ -13,6 +13,9 @@
  * armed on its own (a mapping that grew in place): zero as well, or the
  * continuation of a window.
  *
+ * Huge pages come and go whole: the kernel refuses a system call, and sends no
+ * event, for part of one. So a range of them always holds whole ones.
+ *
  * Order of events. The kernel queues UNMAP and REMAP when the change is made
  * and its locks are dropped; a move sends REMAP, then UNMAP of the old place,
  * and one onto something sends UNMAP of that before. In between, another
@@ -69,12 +72,11 @@ void space_init(struct space *space);
 void space_fini(struct space *space);
 
 /*
- * Arms [start, end): PENDING (@source: address in the page source), SHARED
- * (@segment, @source: offset) or SETTLED. 0, -EEXIST when some of it is armed
+ * Arms a range: PENDING (its source: address in the page source), SHARED
+ * (segment, and offset in it) or SETTLED. 0, -EEXIST when some of it is armed
  * already, -EINVAL, -ENOMEM.
  */
-int space_add(struct space *space, uint64_t start, uint64_t end, enum range_kind kind,
-	      uint64_t source, struct segment *segment);
+int space_add(struct space *space, const struct range *range);
 
 /*
  * The range to answer a fault at @addr from; NULL: nothing is known, a zero

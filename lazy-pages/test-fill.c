@@ -14,9 +14,10 @@
 #include "lazy-pages/fill.h"
 #include "util/macro.h"
 
-#define DST 0x10000UL
+#define HUGE_PAGE (2UL << 20)
+#define DST (4 * HUGE_PAGE)
 
-/* One call: what is expected of it, and the answer. Lengths in pages. */
+/* One call: what is expected of it, and the answer. Lengths in pages of page_size. */
 struct step {
 	uint64_t len;
 	int err;
@@ -25,6 +26,7 @@ struct step {
 
 static const struct step *script;
 static size_t n_steps, at_step;
+static uint64_t page_size;
 
 static int answer(uint64_t dst, uint64_t len, uint64_t *done)
 {
@@ -32,8 +34,8 @@ static int answer(uint64_t dst, uint64_t len, uint64_t *done)
 
 	assert_true(at_step <= n_steps);
 	assert_int_equal(dst, DST);
-	assert_int_equal(len, s->len * PAGE_SIZE);
-	*done = s->done * PAGE_SIZE;
+	assert_int_equal(len, s->len * page_size);
+	*done = s->done * page_size;
 	return s->err;
 }
 
@@ -87,43 +89,52 @@ static const struct fill_case case_table[] = {
 	{ "no memory to be had", 4, { { 4, -ENOMEM, 0 } }, 0, FILL_NO_MEMORY, 0 },
 	{ "no room for shared memory", 4, { { 4, -ENOSPC, 0 } }, 0, FILL_NO_MEMORY, 0 },
 	{ "the source cannot be read", 4, { { 4, -EFAULT, 0 } }, -EFAULT, 0, 0 },
-	{ "what nobody expects", 4, { { 4, -EINVAL, 0 } }, -EINVAL, 0, 0 },
+	{ "larger pages", 4, { { 4, -EINVAL, 0 } }, 0, FILL_LARGER, 0 },
+	{ "what nobody expects", 4, { { 4, -EBADF, 0 } }, -EBADF, 0, 0 },
 	{ "some came before the error", 4, { { 4, -EFAULT, 2 } }, 0, FILL_FILLED, 2 },
 };
 
-static void run_case(const struct fill_case *c, const void *src)
+static void run_case(const struct fill_case *c, const void *src, uint64_t page)
 {
 	enum fill_outcome outcome;
 	uint64_t done;
 	int err;
 
 	script = c->steps;
+	page_size = page;
 	at_step = 0;
 	for (n_steps = 0; n_steps < ARRAY_SIZE(c->steps) && c->steps[n_steps].len;)
 		n_steps++;
-	err = fill_range(&fake_ops, 5, DST, src, c->len * PAGE_SIZE, &outcome, &done);
+	err = fill_range(&fake_ops, 5, DST, src, c->len * page, page, &outcome, &done);
 	if (err != c->err || at_step != n_steps)
 		print_message("case: %s\n", c->name);
 	assert_int_equal(err, c->err);
 	assert_int_equal(at_step, n_steps);
 	if (err)
 		return;
-	if (outcome != c->outcome || done != c->done * PAGE_SIZE)
+	if (outcome != c->outcome || done != c->done * page)
 		print_message("case: %s: %s\n", c->name, fill_outcome_str(outcome));
 	assert_int_equal(outcome, c->outcome);
-	assert_int_equal(done, c->done * PAGE_SIZE);
+	assert_int_equal(done, c->done * page);
 }
 
 static void test_copy(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(case_table); i++)
-		run_case(&case_table[i], case_table);
+		run_case(&case_table[i], case_table, PAGE_SIZE);
 }
 
 static void test_zeropage(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(case_table); i++)
-		run_case(&case_table[i], NULL);
+		run_case(&case_table[i], NULL, PAGE_SIZE);
+}
+
+/* The same answers are about pages of another size. */
+static void test_copy_huge(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(case_table); i++)
+		run_case(&case_table[i], case_table, HUGE_PAGE);
 }
 
 static void test_wake(void **state)
@@ -135,6 +146,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_copy),
+		cmocka_unit_test(test_copy_huge),
 		cmocka_unit_test(test_zeropage),
 		cmocka_unit_test(test_wake),
 	};

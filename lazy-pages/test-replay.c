@@ -81,9 +81,10 @@ static int setup(void **state)
 	fx->space = server_add_space(&fx->server, uffd, RIG_PID, 0, source);
 	rig_check(fx->space, "space");
 	for (size_t i = 0; i < N_PAGES; i++)
-		rig_check(!space_add(&fx->space->space, page_addr(i), page_addr(i + 1),
-				     rig_tag(page_addr(i)) ? RANGE_PENDING : RANGE_SETTLED,
-				     page_addr(i), NULL), "space_add");
+		rig_check(!space_add(&fx->space->space, &(struct range){
+			.start = page_addr(i), .end = page_addr(i + 1), .source = page_addr(i),
+			.kind = rig_tag(page_addr(i)) ? RANGE_PENDING : RANGE_SETTLED,
+		}), "space_add");
 	*state = fx;
 	return 0;
 }

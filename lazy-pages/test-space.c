@@ -26,6 +26,16 @@ struct drawing {
 	char text[PAGES_MAX + 1];
 };
 
+/* Arms [start, end), pages. */
+static int add(struct space *space, size_t start, size_t end, enum range_kind kind,
+	       uint64_t source, struct segment *segment)
+{
+	return space_add(space, &(struct range){
+		.start = AT(start), .end = AT(end), .kind = kind, .source = source,
+		.segment = segment,
+	});
+}
+
 /* Ranges begin where the character does not continue the one before. */
 static void draw_in(struct space *space, struct segment *segment, const char *picture)
 {
@@ -35,12 +45,11 @@ static void draw_in(struct space *space, struct segment *segment, const char *pi
 		int err = 0;
 
 		if (c >= 'a' && c <= 'z')
-			err = space_add(space, AT(i), AT(i + 1), RANGE_PENDING, AT(c - 'a'), NULL);
+			err = add(space, i, i + 1, RANGE_PENDING, AT(c - 'a'), NULL);
 		else if (c >= 'A' && c <= 'Z')
-			err = space_add(space, AT(i), AT(i + 1), RANGE_SHARED, AT(c - 'A'),
-					segment);
+			err = add(space, i, i + 1, RANGE_SHARED, AT(c - 'A'), segment);
 		else if (c == '.')
-			err = space_add(space, AT(i), AT(i + 1), RANGE_SETTLED, 0, NULL);
+			err = add(space, i, i + 1, RANGE_SETTLED, 0, NULL);
 		assert_int_equal(err, 0);
 	}
 }
@@ -70,9 +79,51 @@ static void test_merge(void **state)
 	draw_in(&s, NULL, "abcd..xyz");
 	assert_int_equal(s.map.n_ranges, 3);
 	assert_int_equal(s.map.pending, AT(7));
-	assert_int_equal(space_add(&s, AT(3), AT(5), RANGE_PENDING, 0, NULL), -EEXIST);
-	assert_int_equal(space_add(&s, AT(20), AT(20), RANGE_PENDING, 0, NULL), -EINVAL);
+	assert_int_equal(add(&s, 3, 5, RANGE_PENDING, 0, NULL), -EEXIST);
+	assert_int_equal(add(&s, 20, 20, RANGE_PENDING, 0, NULL), -EINVAL);
 	space_fini(&s);
+}
+
+/* The pages of a range are of one size, wherever it goes. */
+static void test_huge(void **state)
+{
+	const struct range small = { .start = AT(0), .end = AT(512), .kind = RANGE_SETTLED };
+	const struct range huge = {
+		.start = AT(512), .end = AT(2048), .kind = RANGE_PENDING, .source = AT(512),
+		.huge = 21,
+	};
+	struct space s;
+
+	space_init(&s);
+	assert_int_equal(space_add(&s, &small), 0);
+	assert_int_equal(space_add(&s, &huge), 0);
+	assert_int_equal(space_filled(&s, AT(512), AT(1024)), 0);
+	/* Not part of what is next to it, though nothing of both is to come. */
+	assert_int_equal(s.map.n_ranges, 3);
+	assert_int_equal(range_page(range_find(&s.map, AT(511))), PAGE_SIZE);
+	assert_int_equal(range_page(range_find(&s.map, AT(512))), AT(512));
+	assert_int_equal(space_move(&s, AT(1024), AT(4096), AT(512)), 0);
+	assert_int_equal(range_find(&s.map, AT(4096))->huge, 21);
+	assert_int_equal(range_find(&s.map, AT(4096))->source, AT(1024));
+	space_fini(&s);
+}
+
+/* A window of huge pages ends where it ends: they do not grow. */
+static void test_huge_window(void **state)
+{
+	struct segment seg;
+	struct space s;
+
+	segment_init(&seg, 7, 21);
+	seg.size = AT(1024);
+	space_init(&s);
+	assert_int_equal(space_add(&s, &(struct range){
+		.start = AT(0), .end = AT(512), .kind = RANGE_SHARED, .segment = &seg, .huge = 21,
+	}), 0);
+	assert_non_null(space_fault(&s, AT(511)));
+	assert_null(space_fault(&s, AT(512)));
+	space_fini(&s);
+	segment_fini(&seg);
 }
 
 static void test_filled(void **state)
@@ -414,7 +465,7 @@ static void test_windows(void **state)
 	struct segment seg;
 	struct space s, child;
 
-	segment_init(&seg, 7);
+	segment_init(&seg, 7, 0);
 	seg.size = AT(8);
 	assert_int_equal(segment_add(&seg, AT(0), AT(8)), 0);
 	draw_in(&s, &seg, "_ABCD_____");
@@ -446,7 +497,7 @@ static void test_window_removed(void **state)
 	struct segment seg;
 	struct space s;
 
-	segment_init(&seg, 7);
+	segment_init(&seg, 7, 0);
 	seg.size = AT(8);
 	assert_int_equal(segment_add(&seg, AT(2), AT(4)), 0);
 	draw_in(&s, &seg, "ABCDEF");
@@ -469,7 +520,7 @@ static void test_window_grows(void **state)
 	struct segment seg;
 	struct space s;
 
-	segment_init(&seg, 7);
+	segment_init(&seg, 7, 0);
 	seg.size = AT(6);
 	draw_in(&s, &seg, "_ABC________a");
 	/* In place, without an event: as far as the segment goes. */
@@ -491,6 +542,8 @@ int main(void)
 		cmocka_unit_test(test_merge),
 		cmocka_unit_test(test_filled),
 		cmocka_unit_test(test_filled_in_pieces),
+		cmocka_unit_test(test_huge),
+		cmocka_unit_test(test_huge_window),
 		cmocka_unit_test(test_fault),
 		cmocka_unit_test(test_remove),
 		cmocka_unit_test(test_unmap),

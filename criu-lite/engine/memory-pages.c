@@ -99,7 +99,10 @@ static int save_extent(struct memory_save *s, uint64_t start, uint64_t end, uint
 	return ret == 0 && page_sink_in_step(s->sink) ? flush(s) : ret;
 }
 
-/* Which mappings a lazy restore may leave out (spec/images.md, section 5.3). */
+/*
+ * Which mappings a lazy restore may leave out (spec/images.md, section 5.3). Huge pages
+ * are in the images, from where they may come on first touch all the same.
+ */
 static bool is_lazy(const VmaEntry *e)
 {
 	return e->flags & MAP_PRIVATE && e->flags & MAP_ANONYMOUS &&

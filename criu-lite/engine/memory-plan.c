@@ -22,6 +22,7 @@
 
 #include "core/mempolicy.h"
 #include "image/vma.h"
+#include "pages/armable.h"
 #include "util/log.h"
 #include "util/macro.h"
 
@@ -214,6 +215,8 @@ static const char *vma_fault(const VmaEntry *e, uint64_t task_size)
 		return "its protection has unknown bits";
 	if (e->flags & ~VMA_FLAGS_KNOWN)
 		return "its flags have unknown bits";
+	if (vma_huge(e) && (e->start | e->end | e->pgoff) & ((1ULL << vma_huge(e)) - 1))
+		return "its range or offset is not of whole huge pages";
 	if (e->anon_name && !is_anon_name(e->anon_name))
 		return "its name is none that the kernel takes";
 	if (e->has_locked_on_fault && e->locked_on_fault && !(e->flags & MAP_LOCKED))

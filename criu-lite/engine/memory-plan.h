@@ -23,6 +23,7 @@ enum plan_pages {
 	PLAN_PAGES_READ,		/* reads them into place */
 	PLAN_PAGES_THERE,		/* nothing: they were read before the task had children */
 	PLAN_PAGES_LAZY,		/* leaves them to the lazy-pages server */
+	PLAN_PAGES_LAZY_HERE,		/* the same, but none may have been left with the dump */
 };
 
 struct plan_area {

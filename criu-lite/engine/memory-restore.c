@@ -75,7 +75,8 @@ static const struct vma_kind *kind_of(const struct restore *r, const VmaEntry *e
 
 static bool is_lazy_private(const struct restore *r, const VmaEntry *entry)
 {
-	return r->opts->lazy_pages && vma_arming(entry, false, NULL) == VMA_ARM_PRIVATE;
+	return r->opts->lazy_pages && vma_arming(entry, false, NULL) == VMA_ARM_PRIVATE &&
+	       (!vma_huge(entry) || r->features->lazy_huge);
 }
 
 /* Guard regions stand at the end of the list and are no mappings. */
@@ -100,7 +101,9 @@ enum plan_pages memory_restore_pages(const struct restore *r, const VmaEntry *en
 		return PLAN_PAGES_KERNEL;
 	case VMA_PAGES_ANON:
 	case VMA_PAGES_CHANGED:
-		return is_lazy_private(r, entry) ? PLAN_PAGES_LAZY : PLAN_PAGES_READ;
+		if (!is_lazy_private(r, entry))
+			return PLAN_PAGES_READ;
+		return vma_huge(entry) ? PLAN_PAGES_LAZY_HERE : PLAN_PAGES_LAZY;
 	case VMA_PAGES_NONE:
 		break;
 	}
@@ -367,7 +370,9 @@ static void note_eager(const struct restore *r, const struct task *t, const VmaE
 /* Decides whether the mapping is armed; then *range is what the server has to know. */
 static bool arm_range(const struct restore *r, const VmaEntry *entry, struct handoff_range *range)
 {
-	*range = (struct handoff_range){ .start = entry->start, .end = entry->end };
+	*range = (struct handoff_range){
+		.start = entry->start, .end = entry->end, .huge = vma_huge(entry),
+	};
 	if (is_lazy_private(r, entry)) {
 		range->kind = HANDOFF_PRIVATE;
 		range->source = entry->start;
@@ -563,9 +568,10 @@ static int hand_off(struct restore *r, struct task *t, const struct handoff_rang
 {
 	const uint64_t order = r->features->uffd_features & UFFD_FEATURE_EVENT_ORDER;
 	_cleanup_close_ int pidfd = -1;
+	uint64_t huge = r->features->lazy_huge ? UFFD_FEATURE_MISSING_HUGETLBFS : 0;
 	int fd;
 
-	fd = uffd_open(UFFD_FEATURES_NONCOOP | UFFD_FEATURE_MISSING_SHMEM | order, NULL);
+	fd = uffd_open(UFFD_FEATURES_NONCOOP | UFFD_FEATURE_MISSING_SHMEM | order | huge, NULL);
 	if (fd < 0)
 		return log_errno(fd, "pid %d: cannot get a userfaultfd with fork, remap, remove "
 				 "and unmap events", t->pid);

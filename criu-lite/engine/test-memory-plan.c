@@ -12,6 +12,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <linux/mman.h>
 #include <stdarg.h>
 #include <setjmp.h>
 #include <stdbool.h>
@@ -176,6 +177,7 @@ static void test_pages_left_elsewhere(void **state)
 	} cases[] = {
 		{ PLAN_PAGES_LAZY, 0 }, { PLAN_PAGES_READ, -EINVAL }, { PLAN_PAGES_NONE, -EINVAL },
 		{ PLAN_PAGES_KERNEL, -EINVAL }, { PLAN_PAGES_THERE, -EINVAL },
+		{ PLAN_PAGES_LAZY_HERE, -EINVAL },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -347,6 +349,10 @@ static void test_vmas_hostile(void **state)
 		{ 0x1000, 0x2000, 0, 1, MAP_PRIVATE | MAP_SHARED, 0x201 },
 		{ 0x1000, 0x2000, 0x10, 1, MAP_PRIVATE, 0x41 },
 		{ 0x1000, 0x3000, ~0xfffUL, 1, MAP_PRIVATE, 0x41 },
+		{ 0x1000, 0x200000, 0, 1, MAP_PRIVATE | MAP_HUGETLB | MAP_HUGE_2MB, 0x201 },
+		{ 0x200000, 0x401000, 0, 1, MAP_PRIVATE | MAP_HUGETLB | MAP_HUGE_2MB, 0x201 },
+		{ 0x200000, 0x400000, 0x1000, 1, MAP_PRIVATE | MAP_HUGETLB | MAP_HUGE_2MB, 0x201 },
+		{ 0x200000, 0x400000, 0, 1, MAP_PRIVATE | MAP_HUGETLB | MAP_HUGE_1GB, 0x201 },
 	};
 	VmaEntry v[3];
 	size_t n;

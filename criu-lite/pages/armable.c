@@ -40,8 +40,6 @@ static const struct arm_rule status_table[] = {
 static const struct arm_rule flags_table[] = {
 	/* Under memory pressure its pages go without an event, and then read as zero. */
 	{ MAP_DROPPABLE, "droppable" },
-	/* Huge pages are filled whole, aligned to their size. */
-	{ MAP_HUGETLB, "huge pages" },
 	/* Who locks memory asks for no faults later. */
 	{ MAP_LOCKED, "locked in memory" },
 };
@@ -63,6 +61,23 @@ static const char *refused_by(const struct arm_rule *table, size_t n, uint64_t b
 	return NULL;
 }
 
+unsigned int vma_huge(const VmaEntry *vma)
+{
+	if (!(vma->flags & MAP_HUGETLB))
+		return 0;
+	return (vma->flags & VMA_HUGETLB_SIZE_MASK) >> VMA_HUGETLB_SHIFT;
+}
+
+/* What was reserved when the mapping was made is there for the server as well. */
+static const char *huge_refusal(const VmaEntry *vma)
+{
+	if (!(vma->flags & MAP_HUGETLB))
+		return NULL;
+	if (vma->flags & MAP_NORESERVE)
+		return "huge pages that are not reserved";
+	return vma_huge(vma) ? NULL : "huge pages of no known size";
+}
+
 static const char *refusal(const VmaEntry *vma)
 {
 	const char *why;
@@ -72,12 +87,14 @@ static const char *refusal(const VmaEntry *vma)
 	why = refused_by(status_table, ARRAY_SIZE(status_table), vma->status);
 	if (!why)
 		why = refused_by(flags_table, ARRAY_SIZE(flags_table), vma->flags);
+	if (!why)
+		why = huge_refusal(vma);
 	if (!why && vma->has_madv)
 		why = refused_by(madv_table, ARRAY_SIZE(madv_table), vma->madv);
 	return why;
 }
 
-static enum vma_arming classify(const VmaEntry *vma, bool dev_zero, const char **why)
+static enum vma_arming classify(const VmaEntry *vma, bool anonymous, const char **why)
 {
 	uint32_t class = vma->status & (VMA_ANON_PRIVATE | VMA_ANON_SHARED | VMA_FILE_PRIVATE |
 					VMA_FILE_SHARED | VMA_MEMFD);
@@ -87,17 +104,17 @@ static enum vma_arming classify(const VmaEntry *vma, bool dev_zero, const char *
 		return VMA_ARM_PRIVATE;
 	if (class == VMA_ANON_SHARED && (vma->flags & MAP_SHARED))
 		return VMA_ARM_SHARED;
-	if ((class & VMA_MEMFD) && dev_zero && (vma->flags & MAP_SHARED))
+	if ((class & VMA_MEMFD) && anonymous && (vma->flags & MAP_SHARED))
 		return VMA_ARM_SHARED;
 	/* A descriptor reads and writes past every userfaultfd. */
 	*why = class & VMA_MEMFD ? "memfd that has descriptors" : "mapped from a file";
 	return VMA_ARM_NO;
 }
 
-enum vma_arming vma_arming(const VmaEntry *vma, bool dev_zero, const char **reason)
+enum vma_arming vma_arming(const VmaEntry *vma, bool anonymous, const char **reason)
 {
 	const char *why = refusal(vma);
-	enum vma_arming arming = why ? VMA_ARM_NO : classify(vma, dev_zero, &why);
+	enum vma_arming arming = why ? VMA_ARM_NO : classify(vma, anonymous, &why);
 
 	if (reason)
 		*reason = why;

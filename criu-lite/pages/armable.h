@@ -14,12 +14,16 @@ enum vma_arming {
 };
 
 /*
- * Decides for one VMA (spec/images.md, section 5.2). @dev_zero: the mapping is
- * VMA_MEMFD of an inode named "/dev/zero" that no descriptor refers to.
+ * Decides for one VMA (spec/images.md, section 5.2). @anonymous: the mapping is
+ * VMA_MEMFD of an inode named "/dev/zero", or "/anon_hugepage", that no
+ * descriptor refers to.
  * With VMA_ARM_NO *reason (may be NULL) is a short text for the log, "locked in
  * memory". A VMA that has no pages of its own to fill (a shared file, vvar)
  * is VMA_ARM_NO too.
  */
-enum vma_arming vma_arming(const VmaEntry *vma, bool dev_zero, const char **reason);
+enum vma_arming vma_arming(const VmaEntry *vma, bool anonymous, const char **reason);
+
+/* log2 of the size of its huge pages; 0: it has none, or the image does not say. */
+unsigned int vma_huge(const VmaEntry *vma);
 
 #endif

@@ -369,11 +369,14 @@ static unsigned int collect_fds(struct msghdr *msg, int fds[RECORD_FDS_MAX])
 
 static bool range_valid(const struct handoff_range *r, uint64_t after)
 {
-	uint64_t len = r->end - r->start;
+	uint64_t len = r->end - r->start, page;
 
-	if (r->start < after || r->start >= r->end || r->pad)
+	if (r->start < after || r->start >= r->end)
 		return false;
-	if ((r->start | r->end | r->source) % PAGE_SIZE || r->source + len < r->source)
+	if (r->huge && (r->huge <= PAGE_SHIFT || r->huge > HANDOFF_HUGE_MAX))
+		return false;
+	page = r->huge ? 1ULL << r->huge : PAGE_SIZE;
+	if ((r->start | r->end | r->source) % page || r->source + len < r->source)
 		return false;
 	return r->kind == HANDOFF_SHARED || (r->kind == HANDOFF_PRIVATE && !r->shmid);
 }

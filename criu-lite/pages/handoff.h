@@ -37,17 +37,20 @@
 /* Bounds on what a record may claim. */
 #define HANDOFF_RANGES_MAX (1U << 20)
 #define HANDOFF_TASKS_MAX (1U << 22)
+#define HANDOFF_HUGE_MAX 30
 
 enum handoff_range_kind {
 	HANDOFF_PRIVATE = 1,		/* source: the page map of the pid */
 	HANDOFF_SHARED = 2,		/* source: the segment `shmid` */
 };
 
-/* One armed range. Bytes, page-aligned; ranges of a task ascend and are disjoint. */
+/*
+ * One armed range. Bytes, aligned to its pages; ranges of a task ascend and are disjoint.
+ */
 struct handoff_range {
 	uint64_t start, end;		/* addresses in the task */
 	uint32_t kind;			/* enum handoff_range_kind */
-	uint32_t pad;			/* 0 */
+	uint32_t huge;			/* log2 of the size of huge pages; 0: ordinary ones */
 	uint64_t shmid;			/* HANDOFF_SHARED; else 0 */
 	uint64_t source;		/* where `start` is in the source: address or offset */
 };

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <linux/mman.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -420,7 +421,7 @@ static void test_arming(void **state)
 	const struct {
 		uint32_t status, flags;
 		uint64_t madv;
-		bool dev_zero;
+		bool anonymous;
 		enum vma_arming arming;
 	} cases[] = {
 		{ 0x201, anon, 0, false, VMA_ARM_PRIVATE },
@@ -428,7 +429,13 @@ static void test_arming(void **state)
 		{ 0x201, anon | MAP_GROWSDOWN, 0, false, VMA_ARM_PRIVATE },
 		{ 0x203, anon | MAP_NORESERVE, 1 << MADV_DONTFORK, false, VMA_ARM_PRIVATE },
 		{ 0x201, anon | MAP_LOCKED, 0, false, VMA_ARM_NO },
+		/* Of no known size, of 2 MiB, of these and not reserved. */
 		{ 0x201, anon | MAP_HUGETLB, 0, false, VMA_ARM_NO },
+		{ 0x201, anon | MAP_HUGETLB | MAP_HUGE_2MB, 0, false, VMA_ARM_PRIVATE },
+		{ 0x201, anon | MAP_HUGETLB | MAP_HUGE_2MB | MAP_NORESERVE, 0, false, VMA_ARM_NO },
+		{ 0x201, anon | MAP_HUGETLB | MAP_HUGE_2MB | MAP_LOCKED, 0, false, VMA_ARM_NO },
+		{ 0x4081, MAP_SHARED | MAP_HUGETLB | MAP_HUGE_2MB, 0, true, VMA_ARM_SHARED },
+		{ 0x4081, MAP_SHARED | MAP_HUGETLB | MAP_HUGE_2MB, 0, false, VMA_ARM_NO },
 		{ 0x201, anon | MAP_DROPPABLE, 0, false, VMA_ARM_NO },
 		{ 0x201, anon, 1 << MADV_WIPEONFORK, false, VMA_ARM_NO },
 		{ 0x101, MAP_SHARED | MAP_ANONYMOUS, 0, false, VMA_ARM_SHARED },
@@ -458,11 +465,23 @@ static void test_arming(void **state)
 		vma.flags = cases[i].flags;
 		vma.has_madv = cases[i].madv;
 		vma.madv = cases[i].madv;
-		if (vma_arming(&vma, cases[i].dev_zero, &reason) != cases[i].arming)
+		if (vma_arming(&vma, cases[i].anonymous, &reason) != cases[i].arming)
 			print_message("case %zu\n", i);
-		assert_int_equal(vma_arming(&vma, cases[i].dev_zero, &reason), cases[i].arming);
+		assert_int_equal(vma_arming(&vma, cases[i].anonymous, &reason), cases[i].arming);
 		assert_int_equal(!reason, cases[i].arming != VMA_ARM_NO);
 	}
+}
+
+static void test_huge(void **state)
+{
+	VmaEntry vma = VMA_ENTRY__INIT;
+
+	vma.flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGE_2MB;
+	assert_int_equal(vma_huge(&vma), 0);
+	vma.flags |= MAP_HUGETLB;
+	assert_int_equal(vma_huge(&vma), 21);
+	vma.flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB;
+	assert_int_equal(vma_huge(&vma), 0);
 }
 
 static void change(struct image_dir *dir, enum image_type type, off_t at, int bits)
@@ -539,6 +558,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_sink_from_file, setup, teardown),
 		cmocka_unit_test(test_door),
 		cmocka_unit_test(test_arming),
+		cmocka_unit_test(test_huge),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

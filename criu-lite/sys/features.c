@@ -291,6 +291,11 @@ static bool probe_lazy_pages(const struct kernel_features *features)
 	return features->uffd_noncoop && features->uffd_features & UFFD_FEATURE_MISSING_SHMEM;
 }
 
+static bool probe_lazy_huge(const struct kernel_features *features)
+{
+	return features->lazy_pages && features->uffd_features & UFFD_FEATURE_MISSING_HUGETLBFS;
+}
+
 struct probe {
 	size_t flag;
 	bool (*run)(const struct kernel_features *features);
@@ -329,6 +334,7 @@ static const struct probe probe_table[] = {
 	PROBE(uffd),
 	PROBE(uffd_noncoop),
 	PROBE(lazy_pages),
+	PROBE(lazy_huge),
 };
 
 static int read_last_cap(uint32_t *last_cap)

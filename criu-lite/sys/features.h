@@ -43,6 +43,7 @@ struct kernel_features {
 	bool uffd;			/* userfaultfd() works for us */
 	bool uffd_noncoop;		/* with fork, remap, remove and unmap events */
 	bool lazy_pages;		/* all that a lazy restore needs of it */
+	bool lazy_huge;			/* and what it needs for huge pages */
 	uint64_t uffd_features;		/* UFFD_FEATURE_*, all that the kernel has */
 	uint32_t last_cap;		/* the highest capability that the kernel knows */
 	uint64_t probe_us;		/* what probing took, microseconds */

@@ -97,8 +97,10 @@ static void arm(struct fuzz *f, const uint8_t bits[N_PAGES / 4])
 			continue;
 		f->pages[i].armed = true;
 		f->pages[i].source = what > 1 ? SOURCE_FIRST + i : 0;
-		demand(!space_add(&f->space, addr_of(i), addr_of(i + 1),
-				  what > 1 ? RANGE_PENDING : RANGE_SETTLED, source, NULL));
+		demand(!space_add(&f->space, &(struct range){
+			.start = addr_of(i), .end = addr_of(i + 1), .source = source,
+			.kind = what > 1 ? RANGE_PENDING : RANGE_SETTLED,
+		}));
 	}
 }
 
@@ -226,8 +228,10 @@ static void run_any(struct fuzz *f, const uint8_t *data, size_t size)
 	f->segment.size = addr_of(N_PAGES);
 	demand(!segment_add(&f->segment, addr_of(0), addr_of(N_PAGES)));
 	for (size_t i = 0; i < N_PAGES; i += 4)
-		(void)space_add(&f->space, addr_of(i), addr_of(i + 3), RANGE_SHARED,
-				addr_of(i), &f->segment);
+		(void)space_add(&f->space, &(struct range){
+			.start = addr_of(i), .end = addr_of(i + 3), .kind = RANGE_SHARED,
+			.source = addr_of(i), .segment = &f->segment,
+		});
 	for (; size >= sizeof(struct op); data += sizeof(struct op), size -= sizeof(struct op)) {
 		int err = apply_any(f, (const struct op *)data);
 
@@ -250,7 +254,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 1 + N_PAGES / 4)
 		return 0;
 	space_init(&f.space);
-	segment_init(&f.segment, 1);
+	segment_init(&f.segment, 1, 0);
 	arm(&f, data + 1);
 	if (data[0] & 1) {
 		run_any(&f, data + 1 + N_PAGES / 4, size - 1 - N_PAGES / 4);

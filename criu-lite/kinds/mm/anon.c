@@ -10,7 +10,7 @@
  * Huge pages (MAP_HUGETLB) are taken from those that are reserved when the
  * mapping is made: where too few are free, the restore fails. To the kernel it
  * is a private mapping of a file without a path, "/anon_hugepage"; nobody else
- * has that file. Content is saved in small pages and comes at once.
+ * has that file. Content is saved in small pages.
  *
  * Stacks: the recorded start is what /proc shows. Kernels that hid a guard page
  * below a stack there are older than any that has clone3().

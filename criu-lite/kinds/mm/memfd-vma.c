@@ -86,7 +86,7 @@ static int note_mapping(struct memfd_inode *inode, const VmaEntry *entry)
 
 	if ((inode->dev_zero || inode->anon_huge) && entry->flags & MAP_NORESERVE)
 		inode->noreserve = true;
-	if (vma_arming(entry, inode->dev_zero, NULL) != VMA_ARM_SHARED) {
+	if (vma_arming(entry, inode->dev_zero || inode->anon_huge, NULL) != VMA_ARM_SHARED) {
 		inode->eager = true;
 		return 0;
 	}

@@ -52,6 +52,7 @@
 #include "pages/armable.h"
 #include "pages/handoff.h"
 #include "pages/pagemap.h"
+#include "sys/features.h"
 #include "util/arena.h"
 #include "util/array.h"
 #include "util/cleanup.h"
@@ -477,6 +478,7 @@ static int fill_unmapped(struct memfd_inode *inode)
 static int fill_inode(struct restore *r, struct memfd_inode *inode)
 {
 	uint64_t end = ALIGN_UP(inode->entry->size, PAGE_SIZE);
+	bool armable;
 	int ret;
 
 	if (!inode->pages)
@@ -484,8 +486,9 @@ static int fill_inode(struct restore *r, struct memfd_inode *inode)
 	if (pages_end(inode->pages) > end)
 		return log_errno(-EINVAL, "pagemap-shmem-%u: pages behind the end of the segment",
 				 inode->entry->shmid);
-	inode->lazy = r->opts->lazy_pages && inode->dev_zero && !inode->eager &&
-		      inode->n_armable && !has_descriptor(r, inode);
+	armable = inode->dev_zero || (inode->anon_huge && r->features->lazy_huge);
+	inode->lazy = r->opts->lazy_pages && armable && !inode->eager && inode->n_armable &&
+		      !has_descriptor(r, inode);
 	if (!inode->lazy)
 		return memfd_pages_fill(inode, 0, end);
 	ret = fill_unmapped(inode);
