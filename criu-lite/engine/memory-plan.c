@@ -117,6 +117,16 @@ int plan_reads_add(struct plan_reads *p, uint64_t addr, uint64_t len, int fd, ui
 	return 0;
 }
 
+void plan_huge_pages(const MmEntry *mm, uint64_t pages[PLAN_HUGE_SHIFTS])
+{
+	for (size_t i = 0; i < mm->n_vmas; i++) {
+		const VmaEntry *e = mm->vmas[i];
+
+		if (e->flags & MAP_PRIVATE && !(e->flags & MAP_NORESERVE) && vma_huge(e))
+			pages[vma_huge(e)] += (e->end - e->start) >> vma_huge(e);
+	}
+}
+
 static int compare_ranges(const void *a, const void *b)
 {
 	const struct plan_range *x = a, *y = b;

@@ -63,6 +63,15 @@ void plan_reads_init(struct plan_reads *p, const struct plan_area *areas, size_t
 int plan_reads_add(struct plan_reads *p, uint64_t addr, uint64_t len, int fd, uint64_t offset,
 		   uint64_t *bad);
 
+/* Sizes of huge pages, by their log2. */
+#define PLAN_HUGE_SHIFTS 64
+
+/*
+ * Adds how many huge pages of each size the private mappings of @mm are promised, when they
+ * are made. Those of no known size are left out.
+ */
+void plan_huge_pages(const MmEntry *mm, uint64_t pages[PLAN_HUGE_SHIFTS]);
+
 /* Sorts, and makes one of ranges that meet. Returns how many are left. */
 size_t ranges_merge(struct plan_range *ranges, size_t n);
 

@@ -34,6 +34,7 @@
 #include "engine/clocks.h"
 #include "engine/cow.h"
 #include "engine/fdtable.h"
+#include "engine/huge.h"
 #include "engine/interrupt.h"
 #include "engine/lazy.h"
 #include "engine/load.h"
@@ -311,6 +312,9 @@ static int restore_tree(struct restore *r)
 	int ret;
 
 	ret = load_images(r);
+	if (ret < 0)
+		return ret;
+	ret = huge_check(r);
 	if (ret < 0)
 		return ret;
 	ret = fdtable_choose_base(r);

@@ -381,6 +381,37 @@ static void test_vmas_hostile(void **state)
 	assert_int_equal(check_vmas(v, 3, &n), -EINVAL);
 }
 
+/* What is shared is the segment's, and a mapping may want no promise. */
+static void test_huge_pages(void **state)
+{
+	static const struct {
+		uint64_t start, end;
+		uint32_t flags;
+	} cases[] = {
+		{ 0, 4 << 20, MAP_PRIVATE | MAP_HUGETLB | MAP_HUGE_2MB },
+		{ 4 << 20, 6 << 20, MAP_PRIVATE | MAP_HUGETLB | MAP_HUGE_2MB },
+		{ 6 << 20, 8 << 20, MAP_PRIVATE },
+		{ 8 << 20, 10 << 20, MAP_PRIVATE | MAP_HUGETLB | MAP_HUGE_2MB | MAP_NORESERVE },
+		{ 10 << 20, 12 << 20, MAP_SHARED | MAP_HUGETLB | MAP_HUGE_2MB },
+		{ 12 << 20, 14 << 20, MAP_PRIVATE | MAP_HUGETLB },
+		{ 1UL << 30, 3UL << 30, MAP_PRIVATE | MAP_HUGETLB | MAP_HUGE_1GB },
+	};
+	VmaEntry v[ARRAY_SIZE(cases)], *list[ARRAY_SIZE(cases)];
+	uint64_t pages[PLAN_HUGE_SHIFTS] = { [21] = 100 };
+	MmEntry mm = MM_ENTRY__INIT;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		vma_set(&v[i], cases[i].start, cases[i].end, 0x201);
+		v[i].flags = cases[i].flags;
+		list[i] = &v[i];
+	}
+	mm.vmas = list;
+	mm.n_vmas = ARRAY_SIZE(cases);
+	plan_huge_pages(&mm, pages);
+	for (size_t i = 0; i < PLAN_HUGE_SHIFTS; i++)
+		assert_int_equal(pages[i], i == 21 ? 103 : i == 30 ? 2 : 0);
+}
+
 static void test_anon_names(void **state)
 {
 	static char longest[] = "0123456789012345678901234567890123456789"
@@ -472,6 +503,7 @@ int main(void)
 		cmocka_unit_test(test_vmas_good),
 		cmocka_unit_test(test_vmas_hostile),
 		cmocka_unit_test(test_anon_names),
+		cmocka_unit_test(test_huge_pages),
 		cmocka_unit_test(test_lock_future),
 		cmocka_unit_test(test_mempolicies),
 	};

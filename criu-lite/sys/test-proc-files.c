@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "sys/huge_pool.h"
 #include "sys/mountinfo.h"
 #include "sys/proc_fdinfo.h"
 #include "sys/timens.h"
@@ -228,9 +229,35 @@ static void test_timens_make(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+static void test_huge_pool(void **state)
+{
+	static const struct {
+		struct huge_pool pool;
+		uint64_t room;
+	} cases[] = {
+		{ { 0, 0, 0, 0 }, 0 },
+		{ { .free = 10 }, 10 },
+		{ { .free = 10, .reserved = 4 }, 6 },
+		{ { .free = 10, .reserved = 4, .surplus = 3, .overcommit = 20 }, 23 },
+		/* A limit may be lowered below what is there. */
+		{ { .free = 2, .surplus = 30, .overcommit = 20 }, 2 },
+		{ { .free = 2, .reserved = 3, .overcommit = 5 }, 5 },
+	};
+	struct huge_pool pool;
+	int err;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_int_equal(huge_pool_room(&cases[i].pool), cases[i].room);
+	/* There are none of 8 KiB. */
+	assert_int_equal(huge_pool_read(13, &pool), -ENOENT);
+	err = huge_pool_read(21, &pool);
+	assert_true(!err || err == -ENOENT);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_huge_pool),
 		cmocka_unit_test(test_fdinfo),
 		cmocka_unit_test(test_fdinfo_malformed),
 		cmocka_unit_test(test_fdinfo_fields),
