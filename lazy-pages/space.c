@@ -243,11 +243,27 @@ static int take_departing(struct space *space, uint64_t start, uint64_t end, uin
 	return err ? err : departed(space, start, end, last);
 }
 
+/*
+ * The kernel tells of an unmapping before it finds that it can't be: what ends inside a
+ * huge page is refused (EINVAL), and all of it stays.
+ *
+ *	|pppppppppp|  huge page  |
+ *	     [start   end)
+ */
+static bool unmap_refused(const struct space *space, uint64_t end)
+{
+	const struct range *r = range_find(&space->map, end);
+
+	return r && end % range_page(r);
+}
+
 int space_unmap(struct space *space, uint64_t start, uint64_t end)
 {
 	struct departure *d = completed_move(space, start, end);
 	int err;
 
+	if (!d && unmap_refused(space, end))
+		return 0;
 	if (!d)
 		return take_departing(space, start, end, last_known(space, start, end), NULL);
 	err = take_older(&space->map, start, end, d->moved, NULL);

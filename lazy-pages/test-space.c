@@ -108,6 +108,28 @@ static void test_huge(void **state)
 	space_fini(&s);
 }
 
+/* An unmapping that ends inside a huge page was refused, whatever the kernel said before. */
+static void test_unmap_refused(void **state)
+{
+	struct space s;
+
+	space_init(&s);
+	assert_int_equal(add(&s, 0, 512, RANGE_PENDING, AT(0), NULL), 0);
+	assert_int_equal(space_add(&s, &(struct range){
+		.start = AT(512), .end = AT(1536), .kind = RANGE_SETTLED, .huge = 21,
+	}), 0);
+	assert_int_equal(space_unmap(&s, AT(500), AT(513)), 0);
+	assert_int_equal(space_unmap(&s, AT(500), AT(1025)), 0);
+	assert_int_equal(s.map.pending, AT(512));
+	assert_int_equal(space_unmap(&s, AT(500), AT(1024)), 0);
+	assert_int_equal(s.map.pending, AT(500));
+	assert_null(range_find(&s.map, AT(1023)));
+	assert_non_null(range_find(&s.map, AT(1024)));
+	assert_int_equal(space_unmap(&s, AT(400), AT(450)), 0);
+	assert_int_equal(s.map.pending, AT(450));
+	space_fini(&s);
+}
+
 /* A window of huge pages ends where it ends: they do not grow. */
 static void test_huge_window(void **state)
 {
@@ -544,6 +566,7 @@ int main(void)
 		cmocka_unit_test(test_filled_in_pieces),
 		cmocka_unit_test(test_huge),
 		cmocka_unit_test(test_huge_window),
+		cmocka_unit_test(test_unmap_refused),
 		cmocka_unit_test(test_fault),
 		cmocka_unit_test(test_remove),
 		cmocka_unit_test(test_unmap),
