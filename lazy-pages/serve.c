@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "lazy-pages/event.h"
 #include "lazy-pages/huge.h"
 #include "lazy-pages/replay.h"
 #include "lazy-pages/server.h"
@@ -188,6 +189,11 @@ static int fill_private(struct server *server, struct lazy_space *sp, const stru
 		return apply(server, sp, addr, 0, FILL_AGAIN);
 	}
 	filled->page = r ? range_page(r) : PAGE_SIZE;
+	/* Nothing is filled before that: nor would the kernel have it. */
+	if (sp->doubtful.end) {
+		filled->outcome = FILL_AGAIN;
+		return apply(server, sp, addr, 0, FILL_AGAIN);
+	}
 	err = try_fill(server, sp, r, addr, len, filled);
 	while (!err && filled->outcome == FILL_LARGER && !filled->data &&
 	       huge_larger(filled->page)) {
@@ -613,6 +619,10 @@ static int probe(struct server *server, struct lazy_space *sp)
 
 int serve_settle_space(struct server *server, struct lazy_space *sp)
 {
+	int err = sp->gone ? 0 : event_decide(server, sp);
+
+	if (err)
+		return err;
 	return !sp->gone && space_needs_quiet(sp) ? probe(server, sp) : 0;
 }
 
