@@ -2,9 +2,9 @@
 /*
  * A map of disjoint ranges, each with what is known of it; O(log n).
  *
- * Pure data: spaces and segments are built of it. All bounds are bytes and
- * page-aligned, in memory of huge pages to these. Neighbours that say the same are merged, so that what was
- * filled piece by piece becomes one range again.
+ * Pure data: spaces and segments are built of it. All bounds are bytes, aligned
+ * to the pages there, which may be huge. Neighbours that say the same are
+ * merged, so that what was filled piece by piece becomes one range again.
  */
 #ifndef LAZY_PAGES_RANGE_H
 #define LAZY_PAGES_RANGE_H

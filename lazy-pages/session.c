@@ -147,6 +147,8 @@ static int on_task(struct server *server, struct handoff_record *rec)
 	if (err)
 		return log_errno(err, "%s: cannot look at its userfaultfd", sp->name);
 	order_init(&sp->order, features & UFFD_FEATURE_EVENT_ORDER);
+	if (sp->order.known)
+		log_debug("%s: its events are numbered", sp->name);
 	sp->pidfd = *pidfd;
 	sp->ranges_due = rec->n_total;
 	return add_ranges(server, sp, rec);

@@ -292,7 +292,9 @@ static void test_space_is_the_memory(void **state)
 		memory = (struct memory){};
 		space_init(&space);
 		order_init(&order, true);
-		assert_int_equal(space_add(&space, 0, AT(PLACES), RANGE_PENDING, 0, NULL), 0);
+		assert_int_equal(space_add(&space, &(struct range){
+			.end = AT(PLACES), .kind = RANGE_PENDING,
+		}), 0);
 		for (int j = 0; j < PLACES; j++)
 			memory.content[j] = j + 1;
 		for (size_t j = 0; j < ARRAY_SIZE(memory.children); j++)
