@@ -19,6 +19,7 @@
 #include "image/dir.h"
 #include "pages/link.h"
 #include "pages/receive.h"
+#include "pages/stream.h"
 #include "sys/tcp.h"
 #include "util/cleanup.h"
 #include "util/io.h"
@@ -70,7 +71,7 @@ static int take_connection(const struct options *opts)
 int page_server_run(const struct options *opts)
 {
 	_cleanup_(image_dir_cleanup) struct image_dir *dir = NULL;
-	_cleanup_close_ int sock = -1;
+	_cleanup_(stream_close) struct stream stream = STREAM_CLOSED;
 	int r = image_dir_open(opts->images_dir, &dir);
 
 	if (r < 0)
@@ -78,8 +79,11 @@ int page_server_run(const struct options *opts)
 	r = pidfile_write(opts, getpid());
 	if (r < 0)
 		return r;
-	sock = take_connection(opts);
-	return sock < 0 ? sock : page_receive(sock, dir);
+	r = take_connection(opts);
+	if (r < 0)
+		return r;
+	stream = stream_plain(r);
+	return page_receive(&stream, dir);
 }
 
 int page_server_connect(struct dump *d)
@@ -89,7 +93,7 @@ int page_server_connect(struct dump *d)
 	if (!d->opts->page_server)
 		return 0;
 	sock = tcp_connect(d->opts->address, d->opts->port, PATIENCE_MS);
-	return sock < 0 ? sock : page_link_new(sock, &d->page_link);
+	return sock < 0 ? sock : page_link_new(stream_plain(sock), &d->page_link);
 }
 
 int page_server_complete(struct dump *d)

@@ -43,7 +43,7 @@ struct post_copy {
 	int stop;			/* readable when a signal asks for an end */
 	struct token token;		/* that the peer must have, if any */
 	struct page_lend *lend;		/* the session with one of ours */
-	int sock;			/* a plain peer; -1: it is none */
+	struct lend_plain plain;	/* or with CRIU */
 	struct page_map **maps;		/* of the offers, which have them const */
 	struct page_offer *offers;	/* one for each live task */
 	size_t n_offers;
@@ -59,7 +59,7 @@ int post_copy_begin(struct dump *d, struct post_copy **out)
 	pc = calloc(1, sizeof(*pc));
 	if (!pc)
 		return log_errno(-ENOMEM, "dump --lazy-pages");
-	pc->sock = -1;
+	pc->plain.stream = STREAM_CLOSED;
 	pc->stop = interrupt_fd();
 	pc->listener = pc->stop < 0 ? pc->stop : page_server_listen(d->opts);
 	r = pc->listener;
@@ -120,13 +120,14 @@ static int lend(struct post_copy *pc)
 	int r = page_lend_new(&opts, &pc->lend);
 
 	if (r >= 0)
-		r = page_lend_serve(pc->lend, &pc->sock);
+		r = page_lend_serve(pc->lend, &pc->plain);
 	if (r != LEND_PLAIN)
 		return r;
 	page_lend_free(take_ptr(pc->lend));
 	/* There is one peer. Another one is to be told so, not to wait. */
 	close(take_fd(&pc->listener));
-	return page_answer(pc->sock, pc->offers, pc->n_offers, pc->stop);
+	return page_answer(&pc->plain.stream, &pc->plain.first, pc->offers, pc->n_offers,
+			   pc->stop);
 }
 
 int post_copy_serve(struct dump *d, struct post_copy *pc)
@@ -150,7 +151,8 @@ void post_copy_end(struct post_copy *pc)
 	int r = 0;
 
 	if (pc)
-		r = pc->lend ? page_lend_close(pc->lend) : page_answer_close(pc->sock);
+		r = pc->lend ? page_lend_close(pc->lend) :
+			       page_answer_close(&pc->plain.stream);
 	if (r < 0)
 		log_warn("dump --lazy-pages: who has the tree now was not told that it ended here");
 }
@@ -169,6 +171,6 @@ void post_copy_free(struct post_copy *pc)
 	free(pc->offers);
 	close_cleanup(&pc->listener);
 	close_cleanup(&pc->stop);
-	close_cleanup(&pc->sock);
+	stream_close(&pc->plain.stream);
 	free(pc);
 }

@@ -19,10 +19,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "pages/frame.h"
 #include "pages/pagemap.h"
+#include "pages/stream.h"
 #include "util/cleanup.h"
 #include "util/io.h"
 #include "util/log.h"
@@ -31,7 +31,8 @@
 #define BUFFER_SIZE (256UL << 10)
 
 struct answerer {
-	int sock, stop_fd;
+	struct stream *stream;
+	int stop_fd;
 	const struct page_offer *offers;
 	size_t n_offers;
 	uint64_t given;			/* pages */
@@ -39,12 +40,15 @@ struct answerer {
 	char *buffer;
 };
 
-static int peer_error(int err, const char *what)
+static int peer_error(const struct answerer *a, int err, const char *what)
 {
+	const char *why = a->stream->why;
+
 	/* However it went away. */
 	if (err == -EPIPE)
 		err = -ECONNRESET;
-	return log_errno(err, "lazy page server: cannot %s", what);
+	return log_errno(err, "lazy page server: cannot %s%s%s", what, why ? ": " : "",
+			 why ? why : "");
 }
 
 static int refuse(const struct page_frame *frame, const char *why)
@@ -56,12 +60,13 @@ static int refuse(const struct page_frame *frame, const char *why)
 
 static int wait_for(struct answerer *a, short events)
 {
+	const bool ready = events == POLLIN && stream_pending(a->stream);
 	struct pollfd fds[] = {
-		{ .fd = a->sock, .events = events },
+		{ .fd = a->stream->fd, .events = events },
 		{ .fd = a->stop_fd, .events = POLLIN },
 	};
 
-	while (poll(fds, ARRAY_SIZE(fds), -1) < 0)
+	while (poll(fds, ARRAY_SIZE(fds), ready ? 0 : -1) < 0)
 		if (errno != EINTR)
 			return log_errno(-errno, "lazy page server: cannot wait");
 	return fds[1].revents ? log_errno(-EINTR, "lazy page server: asked to stop") : 0;
@@ -69,21 +74,21 @@ static int wait_for(struct answerer *a, short events)
 
 static int send_bytes(struct answerer *a, const void *buf, size_t len, bool more)
 {
-	const int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0);
+	const int flags = MSG_DONTWAIT | (more ? MSG_MORE : 0);
 	const char *at = buf;
 
 	while (len) {
-		ssize_t n = send(a->sock, at, len, flags);
-		int err = 0;
+		ssize_t n = stream_send(a->stream, at, len, flags);
 
-		if (n < 0 && errno == EAGAIN)
-			err = wait_for(a, POLLOUT);
-		else if (n < 0 && errno != EINTR)
-			err = peer_error(-errno, "send pages");
-		if (err)
-			return err;
-		if (n < 0)
+		if (n == -EAGAIN) {
+			int err = wait_for(a, POLLOUT);
+
+			if (err)
+				return err;
 			continue;
+		}
+		if (n < 0)
+			return peer_error(a, n, "send pages");
 		at += n;
 		len -= n;
 	}
@@ -96,15 +101,15 @@ static int receive_frame(struct answerer *a, struct page_frame *frame)
 
 	while (got < sizeof(*frame)) {
 		int err = wait_for(a, POLLIN);
-		ssize_t n = err ? 0 : recv(a->sock, (char *)frame + got, sizeof(*frame) - got,
-					   MSG_DONTWAIT);
+		ssize_t n = err ? 0 : stream_receive(a->stream, (char *)frame + got,
+						     sizeof(*frame) - got, MSG_DONTWAIT);
 
 		if (err)
 			return err;
-		if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		if (n == -EAGAIN)
 			continue;
 		if (n <= 0)
-			return peer_error(n ? -errno : -ECONNRESET, "go on: the other end left, "
+			return peer_error(a, n ? n : -ECONNRESET, "go on: the other end left, "
 					  "and has not said that it has everything");
 		got += n;
 	}
@@ -188,36 +193,44 @@ static const struct answer_row {
 	{ FRAME_FORCE_CLOSE, on_close },
 };
 
-static int answer_one(struct answerer *a)
+static int answer_one(struct answerer *a, const struct page_frame *frame)
 {
-	struct page_frame frame;
-	int err = receive_frame(a, &frame);
-
-	for (size_t i = 0; !err && i < ARRAY_SIZE(answer_table); i++)
-		if (answer_table[i].command == frame.command)
-			return answer_table[i].handle(a, &frame);
-	return err ? err : refuse(&frame, "no command of a lazy session");
+	for (size_t i = 0; i < ARRAY_SIZE(answer_table); i++)
+		if (answer_table[i].command == frame->command)
+			return answer_table[i].handle(a, frame);
+	return refuse(frame, "no command of a lazy session");
 }
 
-int page_answer(int sock, const struct page_offer *offers, size_t n_offers, int stop_fd)
+int page_answer(struct stream *stream, const struct page_frame *first,
+		const struct page_offer *offers, size_t n_offers, int stop_fd)
 {
 	_cleanup_free_ char *buffer = malloc(BUFFER_SIZE);
 	struct answerer a = {
-		.sock = sock, .stop_fd = stop_fd, .offers = offers, .n_offers = n_offers,
+		.stream = stream, .stop_fd = stop_fd, .offers = offers, .n_offers = n_offers,
 		.buffer = buffer,
 	};
 	int err = buffer ? 0 : log_errno(-ENOMEM, "lazy page server: no buffer");
 
-	while (!err && !a.closed)
-		err = answer_one(&a);
+	if (!err && first)
+		err = answer_one(&a, first);
+	while (!err && !a.closed) {
+		struct page_frame frame;
+
+		err = receive_frame(&a, &frame);
+		if (!err)
+			err = answer_one(&a, &frame);
+	}
 	log_info("lazy page server: gave %" PRIu64 " pages", a.given);
 	return err;
 }
 
-int page_answer_close(int sock)
+int page_answer_close(struct stream *stream)
 {
-	struct answerer a = { .sock = sock, .stop_fd = -1 };
+	struct answerer a = { .stream = stream, .stop_fd = -1 };
 	const int32_t status = 0;
+	int err = send_bytes(&a, &status, sizeof(status), false);
 
-	return send_bytes(&a, &status, sizeof(status), false);
+	if (!err)
+		stream_end(stream);
+	return err;
 }

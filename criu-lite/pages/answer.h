@@ -9,7 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct page_frame;
 struct page_map;
+struct stream;
 
 /* A task whose memory may be asked for. */
 struct page_offer {
@@ -23,13 +25,14 @@ const struct page_offer *page_offer_find(const struct page_offer *offers, size_t
 uint64_t page_offer_pages(const struct page_offer *offer, uint64_t addr);
 
 /*
- * Answers what comes over @sock (a stream socket; stays the caller's) until the
- * other end says that it wants no more: 0, and page_answer_close() is due.
+ * Answers @first, unless it is NULL, and what comes over @stream (stays the caller's) until
+ * the other end says that it wants no more: 0, and page_answer_close() is due.
  * -ECONNRESET: it went away before; -EINTR: @stop_fd (-1: none) became readable;
  * -EPROTO: it asked for what it may not have; -errno. All logged.
  */
-int page_answer(int sock, const struct page_offer *offers, size_t n_offers, int stop_fd);
+int page_answer(struct stream *stream, const struct page_frame *first,
+		const struct page_offer *offers, size_t n_offers, int stop_fd);
 /* The last word. 0 or -errno, logged. */
-int page_answer_close(int sock);
+int page_answer_close(struct stream *stream);
 
 #endif

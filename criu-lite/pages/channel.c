@@ -11,20 +11,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-void channel_open(struct channel *ch, int sock)
+void channel_open(struct channel *ch, struct stream stream)
 {
-	ch->sock = sock;
+	ch->stream = stream;
 	ch->got = ch->out_len = ch->out_done = 0;
 }
 
 void channel_close(struct channel *ch)
 {
-	if (ch->sock >= 0)
-		close(ch->sock);
+	stream_close(&ch->stream);
 	free(ch->out);
-	ch->sock = -1;
 	ch->out = NULL;
 	ch->got = ch->out_len = ch->out_done = ch->out_cap = 0;
 }
@@ -44,13 +41,11 @@ static int peer_error(int err)
 int channel_flush(struct channel *ch)
 {
 	while (channel_full(ch)) {
-		ssize_t n = send(ch->sock, ch->out + ch->out_done, ch->out_len - ch->out_done,
-				 MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n = stream_send(&ch->stream, ch->out + ch->out_done,
+					ch->out_len - ch->out_done, MSG_DONTWAIT);
 
-		if (n < 0 && errno == EINTR)
-			continue;
 		if (n < 0)
-			return errno == EAGAIN ? 0 : peer_error(errno);
+			return n == -EAGAIN ? 0 : peer_error(-n);
 		ch->out_done += n;
 	}
 	ch->out_len = ch->out_done = 0;
@@ -87,13 +82,10 @@ int channel_send(struct channel *ch, struct message *m, const void *payload)
 /* Some of what is still missing: 1, 0 (nothing there), or -errno. */
 static int receive_some(struct channel *ch, void *to, size_t len)
 {
-	ssize_t n;
+	ssize_t n = stream_receive(&ch->stream, to, len, MSG_DONTWAIT);
 
-	do
-		n = recv(ch->sock, to, len, MSG_DONTWAIT);
-	while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return errno == EAGAIN ? 0 : peer_error(errno);
+		return n == -EAGAIN ? 0 : peer_error(-n);
 	ch->got += n;
 	return n ? 1 : -ECONNRESET;
 }

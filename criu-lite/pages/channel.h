@@ -10,10 +10,11 @@
 #include <stddef.h>
 
 #include "pages/message.h"
+#include "pages/stream.h"
 #include "util/macro.h"
 
 struct channel {
-	int sock;			/* -1: closed */
+	struct stream stream;
 	struct message head;		/* what comes: valid when channel_receive() says so */
 	size_t got;			/* bytes of it and its payload */
 	char payload[MESSAGE_PAGES_MAX * PAGE_SIZE];
@@ -21,8 +22,8 @@ struct channel {
 	size_t out_len, out_done, out_cap;
 };
 
-/* Owns @sock from here on. */
-void channel_open(struct channel *ch, int sock);
+/* Owns @stream from here on. */
+void channel_open(struct channel *ch, struct stream stream);
 /* Also one that is closed. What was not sent is lost. */
 void channel_close(struct channel *ch);
 

@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "pages/stream.h"
 #include "util/cleanup.h"
 
 struct page_fetch;
@@ -38,13 +39,13 @@ struct fetch_options {
 };
 
 /*
- * Begins a session over @sock, a connected stream socket, which it owns, also on failure.
- * Returns 0 or -errno, logged. page_fetch_open() says hello, waits for the answer, and speaks
- * what the other end does. The other two know.
+ * Begins a session over a connection, which it owns, also on failure. Returns 0 or -errno,
+ * logged. page_fetch_open() says hello, waits for the answer, and speaks what the other end
+ * does. The other two know.
  */
 int page_fetch_open(int sock, const struct fetch_options *opts, struct page_fetch **fetch);
-int page_fetch_new(int sock, struct page_fetch **fetch);
-int page_fetch_lanes_new(int sock, uint64_t session, const struct fetch_options *opts,
+int page_fetch_new(struct stream stream, struct page_fetch **fetch);
+int page_fetch_lanes_new(struct stream stream, uint64_t session, const struct fetch_options *opts,
 			 struct page_fetch **fetch);
 /* To be watched for input. Owned by the fetch. */
 int page_fetch_fd(const struct page_fetch *fetch);

@@ -2,8 +2,8 @@
 /*
  * Asking a dump of ours, over two connections: one for faults, one for the rest.
  *
- *	lane:	DOWN --connect--> CONNECTING --hello--> HELLO --welcome--> OPEN
- *		  ^------------------ lost, or damaged -------------------'
+ *	lane:	DOWN --connect--> CONNECTING ---> BEGINNING --begun--> HELLO --welcome--> OPEN
+ *		  ^------------------ lost, or damaged ------------------------------------'
  *
  * Answers name their request, and may come in any order; those to one request come in the
  * order of its pages, in as many messages as there are. What has come and is sound is kept
@@ -46,6 +46,7 @@
 enum lane_state {
 	LANE_DOWN,
 	LANE_CONNECTING,
+	LANE_BEGINNING,
 	LANE_HELLO,
 	LANE_OPEN,
 };
@@ -60,7 +61,7 @@ struct lane {
 	enum hello_lane number;
 	struct channel ch;
 	/* A damaged connection, until there is another: who hears of none gives us up. */
-	int damaged_sock;
+	struct stream spoilt;
 	struct hello hello;
 	uint32_t events;		/* that epoll waits for */
 	bool damaged;			/* what came last was */
@@ -97,23 +98,25 @@ static bool carries(const struct lane *lane, const struct fetch_request *r)
 /* Epoll forgets a socket that is closed. */
 static void watch_lane(struct lanes_fetch *lf, struct lane *lane)
 {
-	const bool out = lane->state == LANE_CONNECTING || channel_full(&lane->ch);
+	const bool out = lane->state == LANE_CONNECTING || channel_full(&lane->ch) ||
+			 (lane->state == LANE_BEGINNING &&
+			  stream_wants(&lane->ch.stream) & POLLOUT);
 	struct epoll_event event = { .events = out ? EPOLLIN | EPOLLOUT : EPOLLIN };
 
-	if (lane->ch.sock < 0 || lane->events == event.events)
+	if (lane->ch.stream.fd < 0 || lane->events == event.events)
 		return;
 	/* It can't fail but for memory; then the timer still comes by. */
-	epoll_ctl(lf->base.fd, lane->events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, lane->ch.sock,
-		  &event);
+	epoll_ctl(lf->base.fd, lane->events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD,
+		  lane->ch.stream.fd, &event);
 	lane->events = event.events;
 }
 
 /* Epoll has to be told: it is not closed. */
 static void keep_damaged(struct lanes_fetch *lf, struct lane *lane)
 {
-	epoll_ctl(lf->base.fd, EPOLL_CTL_DEL, lane->ch.sock, NULL);
-	close_cleanup(&lane->damaged_sock);
-	lane->damaged_sock = take_fd(&lane->ch.sock);
+	epoll_ctl(lf->base.fd, EPOLL_CTL_DEL, lane->ch.stream.fd, NULL);
+	stream_close(&lane->spoilt);
+	lane->spoilt = stream_take(&lane->ch.stream);
 }
 
 static void close_lane(struct lane *lane)
@@ -191,8 +194,7 @@ static int reopen(struct lanes_fetch *lf, struct lane *lane)
 
 	lane->state = LANE_OPEN;
 	lane->lost_ns = 0;
-	close_cleanup(&lane->damaged_sock);
-	lane->damaged_sock = -1;
+	stream_close(&lane->spoilt);
 	lf->told = false;
 	if (lf->closing)
 		err = lane->number == HELLO_BULK ? send_close(lane) : 0;
@@ -210,7 +212,7 @@ static void start_attempt(struct lanes_fetch *lf, struct lane *lane)
 		attempt_failed(lane, sock, NULL);
 		return;
 	}
-	channel_open(&lane->ch, sock);
+	channel_open(&lane->ch, stream_plain(sock));
 	lane->state = LANE_CONNECTING;
 	lane->next_ns = clock_ns() + ATTEMPT_NS;
 }
@@ -223,7 +225,12 @@ static int go_on(struct lanes_fetch *lf, struct lane *lane)
 	if (lane->state == LANE_DOWN && clock_ns() >= lane->next_ns)
 		start_attempt(lf, lane);
 	if (lane->state == LANE_CONNECTING) {
-		r = tcp_connect_end(lane->ch.sock);
+		r = tcp_connect_end(lane->ch.stream.fd);
+		if (!r)
+			lane->state = LANE_BEGINNING;
+	}
+	if (lane->state == LANE_BEGINNING) {
+		r = stream_begin(&lane->ch.stream);
 		if (!r) {
 			hello_ask_init(&lane->hello, lf->opts.token, lf->session, lane->number,
 				       lf->opts.wait ? HELLO_RETRY_ALWAYS : lf->opts.retry);
@@ -231,14 +238,15 @@ static int go_on(struct lanes_fetch *lf, struct lane *lane)
 		}
 	}
 	if (lane->state == LANE_HELLO) {
-		r = hello_ask(&lane->hello, lane->ch.sock);
+		r = hello_ask(&lane->hello, &lane->ch.stream);
 		if (!r)
 			return reopen(lf, lane);
 		if (r > 0)
 			attempt_failed(lane, -EPROTO, "another dump is there now");
 	}
 	if (r < 0 && r != -EAGAIN)
-		attempt_failed(lane, r, lane->state == LANE_HELLO ? lane->hello.why : NULL);
+		attempt_failed(lane, r, lane->state == LANE_HELLO ? lane->hello.why :
+								   lane->ch.stream.why);
 	else if (lane->state != LANE_DOWN && clock_ns() >= lane->next_ns)
 		attempt_failed(lane, -ETIMEDOUT, NULL);
 	return 0;
@@ -375,7 +383,7 @@ static int step_lane(struct lanes_fetch *lf, struct lane *lane)
 	return err;
 }
 
-/* Wakes us when time alone gives something to do. */
+/* Wakes us when time alone gives something to do, or what epoll does not know of. */
 static int set_timer(struct lanes_fetch *lf)
 {
 	struct itimerspec when = { 0 };
@@ -385,6 +393,8 @@ static int set_timer(struct lanes_fetch *lf)
 	for (size_t i = 0; i < HELLO_LANES; i++) {
 		const struct lane *lane = &lf->lanes[i];
 
+		if (stream_pending(&lane->ch.stream))
+			next = now;
 		if (lane->state == LANE_OPEN)
 			continue;
 		lf->base.lost = true;
@@ -433,13 +443,13 @@ static int lanes_ask(struct page_fetch *f, struct fetch_request *r)
 /* It has heard our last word when it hangs up. */
 static void say_last(struct lane *lane)
 {
-	struct pollfd pfd = { .fd = lane->ch.sock, .events = POLLIN };
+	struct pollfd pfd = { .fd = lane->ch.stream.fd, .events = POLLIN };
 
 	if (lane->state != LANE_OPEN ||
 	    channel_send(&lane->ch, &(struct message){ .type = MESSAGE_LEAVE }, NULL) ||
 	    channel_flush(&lane->ch))
 		return;
-	shutdown(lane->ch.sock, SHUT_WR);
+	stream_end(&lane->ch.stream);
 	poll(&pfd, 1, 1000);
 }
 
@@ -486,7 +496,7 @@ static void lanes_free(struct page_fetch *f)
 
 	for (size_t i = 0; i < HELLO_LANES; i++) {
 		channel_close(&lf->lanes[i].ch);
-		close_cleanup(&lf->lanes[i].damaged_sock);
+		stream_close(&lf->lanes[i].spoilt);
 	}
 	close_cleanup(&lf->timer);
 	close_cleanup(&f->fd);
@@ -506,11 +516,11 @@ static const struct fetch_ops lanes_fetch_ops = {
 	.free = lanes_free,
 };
 
-static int set_up(struct lanes_fetch *lf, int sock)
+static int set_up(struct lanes_fetch *lf)
 {
 	struct lane *bulk = &lf->lanes[HELLO_BULK], *faults = &lf->lanes[HELLO_FAULTS];
 	struct epoll_event event = { .events = EPOLLIN };
-	int err = tcp_peer(sock, &lf->server);
+	int err = tcp_peer(bulk->ch.stream.fd, &lf->server);
 
 	if (err)
 		return err;
@@ -524,14 +534,14 @@ static int set_up(struct lanes_fetch *lf, int sock)
 	return lanes_receive(&lf->base);
 }
 
-int page_fetch_lanes_new(int sock, uint64_t session, const struct fetch_options *opts,
+int page_fetch_lanes_new(struct stream stream, uint64_t session, const struct fetch_options *opts,
 			 struct page_fetch **fetch)
 {
 	struct lanes_fetch *lf = calloc(1, sizeof(*lf));
 	int err;
 
 	if (!lf) {
-		close(sock);
+		stream_close(&stream);
 		return log_errno(-ENOMEM, "page server: no session");
 	}
 	lf->opts = *opts;
@@ -539,9 +549,9 @@ int page_fetch_lanes_new(int sock, uint64_t session, const struct fetch_options 
 	lf->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	fetch_init(&lf->base, &lanes_fetch_ops, epoll_create1(EPOLL_CLOEXEC));
 	for (size_t i = 0; i < HELLO_LANES; i++)
-		lf->lanes[i].ch.sock = lf->lanes[i].damaged_sock = -1;
-	channel_open(&lf->lanes[HELLO_BULK].ch, sock);
-	err = set_up(lf, sock);
+		lf->lanes[i].ch.stream = lf->lanes[i].spoilt = STREAM_CLOSED;
+	channel_open(&lf->lanes[HELLO_BULK].ch, stream);
+	err = set_up(lf);
 	if (err) {
 		page_fetch_free(&lf->base);
 		return err;

@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <unistd.h>
 
 #include "pages/fetch.h"
 #include "pages/hello.h"
@@ -16,12 +15,12 @@
 
 #define PATIENCE_MS 60000
 
-static int say_hello(struct hello *h, int sock)
+static int say_hello(struct hello *h, struct stream *s)
 {
-	struct pollfd pfd = { .fd = sock, .events = POLLIN };
+	struct pollfd pfd = { .fd = s->fd, .events = POLLIN };
 	int r;
 
-	while ((r = hello_ask(h, sock)) == -EAGAIN)
+	while ((r = hello_ask(h, s)) == -EAGAIN)
 		if (!poll(&pfd, 1, PATIENCE_MS))
 			return log_errno(-ETIMEDOUT, "page server: it says nothing");
 	if (r >= 0)
@@ -33,20 +32,20 @@ static int say_hello(struct hello *h, int sock)
 
 int page_fetch_open(int sock, const struct fetch_options *opts, struct page_fetch **fetch)
 {
-	_cleanup_close_ int ours = sock;
+	_cleanup_(stream_close) struct stream stream = stream_plain(sock);
 	struct hello h;
 	int r;
 
 	hello_ask_init(&h, opts->token, 0, HELLO_BULK,
 		       opts->wait ? HELLO_RETRY_ALWAYS : opts->retry);
-	r = say_hello(&h, sock);
+	r = say_hello(&h, &stream);
 	if (r < 0)
 		return r;
 	if (r) {
 		log_info("page server: it speaks CRIU's protocol");
 		if (opts->retry || opts->wait)
 			log_warn("page server: in CRIU's protocol a lost connection is not found again");
-		return page_fetch_new(take_fd(&ours), fetch);
+		return page_fetch_new(stream_take(&stream), fetch);
 	}
-	return page_fetch_lanes_new(take_fd(&ours), h.said.verdict.session, opts, fetch);
+	return page_fetch_lanes_new(stream_take(&stream), h.said.verdict.session, opts, fetch);
 }

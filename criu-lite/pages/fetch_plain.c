@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "pages/fetch-ops.h"
 #include "pages/fetch.h"
@@ -22,6 +21,7 @@
 
 struct plain_fetch {
 	struct page_fetch base;
+	struct stream stream;
 	struct page_frame frame;	/* of the answer that comes */
 	size_t frame_got;		/* bytes of it; all: its pages come */
 	struct page_frame *unsent;	/* what the socket had no room for */
@@ -34,9 +34,11 @@ static struct plain_fetch *plain_fetch(struct page_fetch *f)
 	return container_of(f, struct plain_fetch, base);
 }
 
-static int session_error(int err, const char *what)
+static int session_error(const struct plain_fetch *p, int err, const char *what)
 {
-	return log_errno(err, "page server: cannot %s", what);
+	const char *why = p->stream.why;
+
+	return log_errno(err, "page server: cannot %s%s%s", what, why ? ": " : "", why ? why : "");
 }
 
 /* Sends what waits to be sent. What has no room goes later: answers are to come first. */
@@ -44,14 +46,12 @@ static int flush(struct plain_fetch *p)
 {
 	while (p->n_unsent) {
 		size_t total = p->n_unsent * sizeof(*p->unsent);
-		ssize_t n = send(p->base.fd, (char *)p->unsent + p->unsent_done,
-				 total - p->unsent_done, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n = stream_send(&p->stream, (char *)p->unsent + p->unsent_done,
+					total - p->unsent_done, MSG_DONTWAIT);
 		size_t whole;
 
-		if (n < 0 && errno == EINTR)
-			continue;
 		if (n < 0)
-			return errno == EAGAIN ? 0 : session_error(-errno, "ask it for pages");
+			return n == -EAGAIN ? 0 : session_error(p, n, "ask it for pages");
 		p->unsent_done += n;
 		whole = p->unsent_done / sizeof(*p->unsent);
 		p->unsent_done %= sizeof(*p->unsent);
@@ -117,11 +117,10 @@ static int receive_some(struct plain_fetch *p, int flags)
 	struct fetch_request *r = TAILQ_FIRST(&p->base.waiting);
 	void *to = in_frame ? (char *)&p->frame + p->frame_got : r->data + r->got;
 	size_t len = in_frame ? sizeof(p->frame) - p->frame_got : r->len - r->got;
-	ssize_t n = recv(p->base.fd, to, len, flags);
+	ssize_t n = stream_receive(&p->stream, to, len, flags);
 
 	if (n < 0)
-		return errno == EINTR ? 0 : errno == EAGAIN ? -EAGAIN :
-					    session_error(-errno, "receive from it");
+		return n == -EAGAIN ? n : session_error(p, n, "receive from it");
 	if (!n)
 		return log_errno(-ECONNRESET, "page server: it ended the session before it was "
 				 "told to");
@@ -141,8 +140,11 @@ static int plain_receive(struct page_fetch *f)
 {
 	struct plain_fetch *p = plain_fetch(f);
 
-	/* No longer than the window at once: who feeds us must not keep us from faults. */
-	for (uint64_t had = 0; had < f->window;) {
+	/*
+	 * No longer than the window at once: who feeds us must not keep us from faults. But
+	 * nobody else wakes us for what the stream has.
+	 */
+	for (uint64_t had = 0; had < f->window || stream_pending(&p->stream);) {
 		const struct fetch_request *r = TAILQ_FIRST(&f->waiting);
 		uint64_t before = r ? r->got : 0;
 		int err = receive_some(p, MSG_DONTWAIT);
@@ -169,17 +171,18 @@ static int receive_status(struct plain_fetch *p)
 	while (!err && !TAILQ_EMPTY(&p->base.waiting)) {
 		err = receive_some(p, 0);
 		if (err == -EAGAIN)
-			err = session_error(-ETIMEDOUT, "receive from it");
+			err = session_error(p, -ETIMEDOUT, "receive from it");
 		fetch_drop_arrived(&p->base);
 	}
 	if (err)
 		return err;
-	do
-		n = recv(p->base.fd, &status, sizeof(status), MSG_WAITALL);
-	while (n < 0 && errno == EINTR);
+	n = stream_receive_all(&p->stream, &status, sizeof(status));
 	if (n != sizeof(status))
-		return session_error(n < 0 ? -errno : -ECONNRESET, "receive its last word");
-	return status ? log_errno(-EPROTO, "page server: it failed (%d)", status) : 0;
+		return session_error(p, n < 0 ? n : -ECONNRESET, "receive its last word");
+	if (status)
+		return log_errno(-EPROTO, "page server: it failed (%d)", status);
+	stream_end(&p->stream);
+	return 0;
 }
 
 static int plain_close(struct page_fetch *f)
@@ -189,7 +192,7 @@ static int plain_close(struct page_fetch *f)
 	int err = send_frame(p, &frame);
 
 	if (!err && p->n_unsent)
-		err = session_error(-ETIMEDOUT, "end the session");
+		err = session_error(p, -ETIMEDOUT, "end the session");
 	return err ? err : receive_status(p);
 }
 
@@ -197,7 +200,7 @@ static void plain_free(struct page_fetch *f)
 {
 	struct plain_fetch *p = plain_fetch(f);
 
-	close(f->fd);
+	stream_close(&p->stream);
 	free(p->unsent);
 	free(p);
 }
@@ -212,15 +215,16 @@ static const struct fetch_ops plain_fetch_ops = {
 	.free = plain_free,
 };
 
-int page_fetch_new(int sock, struct page_fetch **fetch)
+int page_fetch_new(struct stream stream, struct page_fetch **fetch)
 {
 	struct plain_fetch *p = calloc(1, sizeof(*p));
 
 	if (!p) {
-		close(sock);
+		stream_close(&stream);
 		return log_errno(-ENOMEM, "page server: no session");
 	}
-	fetch_init(&p->base, &plain_fetch_ops, sock);
+	p->stream = stream;
+	fetch_init(&p->base, &plain_fetch_ops, stream.fd);
 	*fetch = &p->base;
 	return 0;
 }

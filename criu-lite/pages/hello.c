@@ -13,6 +13,7 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 
+#include "pages/stream.h"
 #include "util/macro.h"
 
 static const char *const code_table[] = {
@@ -34,26 +35,21 @@ static int fail(struct hello *h, int err, const char *why)
 	return err;
 }
 
-static int say(int sock, const void *buf, size_t len)
+static int say(struct stream *s, const void *buf, size_t len)
 {
-	ssize_t n;
+	ssize_t n = stream_send(s, buf, len, MSG_DONTWAIT);
 
-	do
-		n = send(sock, buf, len, MSG_NOSIGNAL | MSG_DONTWAIT);
-	while (n < 0 && errno == EINTR);
-	return n == (ssize_t)len ? 0 : n < 0 ? -errno : -EIO;
+	return n == (ssize_t)len ? 0 : n < 0 ? (int)n : -EIO;
 }
 
 /* 0: all @len bytes of this step are there, and the next may begin. */
-static int hear(struct hello *h, int sock, void *buf, size_t len)
+static int hear(struct hello *h, struct stream *s, void *buf, size_t len)
 {
 	while (h->got < len) {
-		ssize_t n = recv(sock, (char *)buf + h->got, len - h->got, MSG_DONTWAIT);
+		ssize_t n = stream_receive(s, (char *)buf + h->got, len - h->got, MSG_DONTWAIT);
 
-		if (n < 0 && errno == EINTR)
-			continue;
 		if (n <= 0)
-			return n ? -errno : -ECONNRESET;
+			return n ? fail(h, n, s->why) : -ECONNRESET;
 		h->got += n;
 	}
 	h->got = 0;
@@ -88,16 +84,16 @@ void hello_ask_init(struct hello *h, const struct token *token, uint64_t session
 	};
 }
 
-static int ask_first(struct hello *h, int sock)
+static int ask_first(struct hello *h, struct stream *s)
 {
 	h->step++;
-	return say(sock, &h->frame, sizeof(h->frame));
+	return say(s, &h->frame, sizeof(h->frame));
 }
 
-static int ask_answer(struct hello *h, int sock)
+static int ask_answer(struct hello *h, struct stream *s)
 {
 	struct hello_offer *offer = &h->said.offer;
-	int err = hear(h, sock, &offer->answer, sizeof(offer->answer));
+	int err = hear(h, s, &offer->answer, sizeof(offer->answer));
 
 	if (err || offer->answer == HELLO_ANSWER)
 		return err;
@@ -107,11 +103,11 @@ static int ask_answer(struct hello *h, int sock)
 	return h->token->len ? fail(h, -EACCES, "it knows of no tokens") : 1;
 }
 
-static int ask_claim(struct hello *h, int sock)
+static int ask_claim(struct hello *h, struct stream *s)
 {
 	struct hello_offer *offer = &h->said.offer;
 	struct hello_claim *claim = &h->said.claim;
-	int err = hear(h, sock, (char *)offer + sizeof(offer->answer),
+	int err = hear(h, s, (char *)offer + sizeof(offer->answer),
 		       sizeof(*offer) - sizeof(offer->answer));
 
 	if (err)
@@ -124,14 +120,14 @@ static int ask_claim(struct hello *h, int sock)
 		return -errno;
 	if (offer->token)
 		prove_claim(h, claim->proof);
-	return say(sock, claim, sizeof(*claim));
+	return say(s, claim, sizeof(*claim));
 }
 
-static int ask_verdict(struct hello *h, int sock)
+static int ask_verdict(struct hello *h, struct stream *s)
 {
 	struct hello_verdict *verdict = &h->said.verdict;
 	uint8_t proof[TOKEN_PROOF];
-	int err = hear(h, sock, verdict, sizeof(*verdict));
+	int err = hear(h, s, verdict, sizeof(*verdict));
 
 	if (err)
 		return err;
@@ -146,35 +142,20 @@ static int ask_verdict(struct hello *h, int sock)
 	return 0;
 }
 
-static int (*const ask_table[])(struct hello *h, int sock) = {
+static int (*const ask_table[])(struct hello *h, struct stream *s) = {
 	ask_first,
 	ask_answer,
 	ask_claim,
 	ask_verdict,
 };
 
-int hello_ask(struct hello *h, int sock)
+int hello_ask(struct hello *h, struct stream *s)
 {
 	int r = 0;
 
 	while (!r && h->step < ARRAY_SIZE(ask_table))
-		r = ask_table[h->step](h, sock);
+		r = ask_table[h->step](h, s);
 	return r;
-}
-
-int hello_peek(int sock)
-{
-	struct page_frame frame;
-	ssize_t n;
-
-	do
-		n = recv(sock, &frame, sizeof(frame), MSG_PEEK | MSG_DONTWAIT);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -errno;
-	if (n < (ssize_t)sizeof(frame))
-		return n ? -EAGAIN : -ECONNRESET;
-	return frame.command == FRAME_PARENT && frame.target == HELLO_TARGET;
 }
 
 void hello_hear_init(struct hello *h, const struct token *token)
@@ -182,25 +163,27 @@ void hello_hear_init(struct hello *h, const struct token *token)
 	*h = (struct hello){ .token = token };
 }
 
-static int hear_first(struct hello *h, int sock)
+static int hear_first(struct hello *h, struct stream *s)
 {
 	struct hello_offer *offer = &h->said.offer;
-	int err = hear(h, sock, &h->frame, sizeof(h->frame));
+	int err = hear(h, s, &h->frame, sizeof(h->frame));
 
 	if (err)
 		return err;
+	if (h->frame.command != FRAME_PARENT || h->frame.target != HELLO_TARGET)
+		return HELLO_NONE;
 	*offer = (struct hello_offer){ .answer = HELLO_ANSWER, .version = HELLO_VERSION,
 				       .token = h->token->len != 0 };
 	if (getrandom(offer->nonce, sizeof(offer->nonce), 0) != sizeof(offer->nonce))
 		return -errno;
-	return say(sock, offer, sizeof(*offer));
+	return say(s, offer, sizeof(*offer));
 }
 
-int hello_hear(struct hello *h, int sock)
+int hello_hear(struct hello *h, struct stream *s)
 {
-	int err = h->step ? 0 : hear_first(h, sock);
+	int err = h->step ? 0 : hear_first(h, s);
 
-	return err ? err : hear(h, sock, &h->said.claim, sizeof(h->said.claim));
+	return err ? err : hear(h, s, &h->said.claim, sizeof(h->said.claim));
 }
 
 enum hello_code hello_judge(const struct hello *h)
@@ -214,7 +197,7 @@ enum hello_code hello_judge(const struct hello *h)
 									 HELLO_STRANGER;
 }
 
-int hello_answer(struct hello *h, int sock, enum hello_code code, uint64_t session)
+int hello_answer(struct hello *h, struct stream *s, enum hello_code code, uint64_t session)
 {
 	struct hello_verdict *verdict = &h->said.verdict;
 
@@ -223,5 +206,5 @@ int hello_answer(struct hello *h, int sock, enum hello_code code, uint64_t sessi
 		verdict->session = session;
 		prove_verdict(h, verdict->proof);
 	}
-	return say(sock, verdict, sizeof(*verdict));
+	return say(s, verdict, sizeof(*verdict));
 }

@@ -22,6 +22,8 @@
 #include "pages/frame.h"
 #include "pages/token.h"
 
+struct stream;
+
 #define HELLO_VERSION 1
 /* The page map that is asked for: a segment's, of a number that no segment has. */
 #define HELLO_TARGET (0x6372696c697465ULL << 8 | 2)
@@ -96,17 +98,19 @@ struct hello {
  */
 void hello_ask_init(struct hello *h, const struct token *token, uint64_t session,
 		    enum hello_lane lane, uint32_t retry);
-int hello_ask(struct hello *h, int sock);
+int hello_ask(struct hello *h, struct stream *s);
 
-/* The end that gives: what comes first on @sock. 1: a hello; 0: something else; -EAGAIN. */
-int hello_peek(int sock);
-/* Then: -EAGAIN; 0: h->said.claim is there, of any lane and session, and to be judged. */
+/*
+ * The end that gives. hello_hear(): -EAGAIN; 0: h->said.claim is there, of any lane and session,
+ * and to be judged; HELLO_NONE: something else came, and all of it is in h->frame; -errno.
+ */
+#define HELLO_NONE 1
 void hello_hear_init(struct hello *h, const struct token *token);
-int hello_hear(struct hello *h, int sock);
+int hello_hear(struct hello *h, struct stream *s);
 /* What is to be said about its version and proof. */
 enum hello_code hello_judge(const struct hello *h);
 /* Says it. 0 or -errno. */
-int hello_answer(struct hello *h, int sock, enum hello_code code, uint64_t session);
+int hello_answer(struct hello *h, struct stream *s, enum hello_code code, uint64_t session);
 
 const char *hello_code_str(unsigned int code);
 

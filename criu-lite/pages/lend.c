@@ -2,8 +2,8 @@
 /*
  * Lending.
  *
- *	connection:	NEW --hello--> HELLO --welcome--> OPEN, as one lane of the session
- *			   \--GET: plain, if nobody else is there
+ *	connection:	NEW --begun--> HELLO --welcome--> OPEN, as one lane of the session
+ *				         \--GET: plain, if nobody else is there
  *
  * One thread, which waits for all connections at once. Of each turn faults get the first
  * answer, then the bulk gets one: what is in the way of a fault here is 128 KiB at most.
@@ -24,7 +24,6 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "pages/answer.h"
 #include "pages/channel.h"
@@ -72,7 +71,7 @@ struct page_lend {
 	uint32_t retry;			/* seconds */
 	uint64_t lost_ns;		/* when its last lane was lost, by clock_ns(); 0: it is there */
 	uint64_t given, zero, packed;	/* pages */
-	int plain;			/* a plain peer that was found; -1: none */
+	struct lend_plain plain;	/* a plain peer that was found, if any */
 	bool taken;			/* it has said that it has everything */
 	bool ended;			/* and we, that the tree has ended */
 	bool heard;			/* and it, that it knows */
@@ -87,9 +86,9 @@ int page_lend_new(const struct lend_options *opts, struct page_lend **lend)
 	if (!l)
 		return log_errno(-ENOMEM, "lazy page server: no session");
 	l->opts = *opts;
-	l->plain = -1;
+	l->plain.stream = STREAM_CLOSED;
 	for (size_t i = 0; i < PEERS_MAX; i++)
-		l->peers[i].ch.sock = -1;
+		l->peers[i].ch.stream = STREAM_CLOSED;
 	*lend = l;
 	return 0;
 }
@@ -145,14 +144,8 @@ static void set_priority(const struct peer *p)
 	const int interactive = 6;
 
 	if (p->lane == HELLO_FAULTS)
-		setsockopt(p->ch.sock, SOL_SOCKET, SO_PRIORITY, &interactive,
+		setsockopt(p->ch.stream.fd, SOL_SOCKET, SO_PRIORITY, &interactive,
 			   sizeof(interactive));
-}
-
-/* Who says something a byte at a time does not wake us for each. */
-static void wake_for(int sock, int bytes)
-{
-	setsockopt(sock, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof(bytes));
 }
 
 static int take_connection(struct page_lend *l)
@@ -172,8 +165,7 @@ static int take_connection(struct page_lend *l)
 	if (p->state != PEER_FREE)
 		send_away(l, p, "too many have connected and say nothing");
 	p->state = PEER_NEW;
-	channel_open(&p->ch, sock);
-	wake_for(sock, sizeof(struct page_frame));
+	channel_open(&p->ch, stream_plain(sock));
 	return 0;
 }
 
@@ -214,7 +206,7 @@ static int on_claim(struct page_lend *l, struct peer *p)
 
 	if (code == HELLO_WELCOME)
 		code = judge(l, &p->hello.said.claim);
-	err = hello_answer(&p->hello, p->ch.sock, code, l->session);
+	err = hello_answer(&p->hello, &p->ch.stream, code, l->session);
 	if (!err && code == HELLO_WELCOME)
 		open_lane(l, p);
 	else
@@ -222,36 +214,46 @@ static int on_claim(struct page_lend *l, struct peer *p)
 	return 0;
 }
 
-static int on_hello(struct page_lend *l, struct peer *p)
+/* It speaks CRIU's protocol, or none. */
+static void on_plain(struct page_lend *l, struct peer *p)
 {
-	int err = hello_hear(&p->hello, p->ch.sock);
-
-	if (!err)
-		return on_claim(l, p);
-	return err == -EAGAIN ? 0 : lose_new(l, p);
+	if (l->opts.token->len) {
+		send_away(l, p, "it has no token");
+	} else if (l->session) {
+		send_away(l, p, "it is not who has the session");
+	} else {
+		l->plain.stream = stream_take(&p->ch.stream);
+		l->plain.first = p->hello.frame;
+	}
 }
 
-static int on_first(struct page_lend *l, struct peer *p, short events)
+static int on_hello(struct page_lend *l, struct peer *p)
 {
-	int r = hello_peek(p->ch.sock);
+	int r = hello_hear(&p->hello, &p->ch.stream);
 
-	if (r == -EAGAIN && !(events & (POLLRDHUP | POLLHUP | POLLERR)))
+	if (r == -EAGAIN)
 		return 0;
 	if (r < 0)
 		return lose_new(l, p);
-	wake_for(p->ch.sock, 1);
-	if (r) {
-		hello_hear_init(&p->hello, l->opts.token);
-		p->state = PEER_HELLO;
-		return on_hello(l, p);
-	}
-	if (l->opts.token->len)
-		send_away(l, p, "it has no token");
-	else if (l->session)
-		send_away(l, p, "it is not who has the session");
-	else
-		l->plain = take_fd(&p->ch.sock);
+	if (!r)
+		return on_claim(l, p);
+	on_plain(l, p);
 	return 0;
+}
+
+static int on_new(struct page_lend *l, struct peer *p)
+{
+	int err = stream_begin(&p->ch.stream);
+
+	if (err == -EAGAIN)
+		return 0;
+	if (err) {
+		send_away(l, p, p->ch.stream.why ? p->ch.stream.why : strerror(-err));
+		return 0;
+	}
+	hello_hear_init(&p->hello, l->opts.token);
+	p->state = PEER_HELLO;
+	return on_hello(l, p);
 }
 
 static int refuse(const struct message *m, const char *why)
@@ -392,7 +394,7 @@ static int handle_peer(struct page_lend *l, struct peer *p, short events)
 	if (!events || p->state == PEER_FREE)
 		return 0;
 	if (p->state == PEER_NEW)
-		return on_first(l, p, events);
+		return on_new(l, p);
 	if (p->state == PEER_HELLO)
 		return on_hello(l, p);
 	return events & ~POLLOUT ? on_input(l, p) : 0;
@@ -403,13 +405,22 @@ static short wanted(const struct peer *p)
 {
 	short events = p->n_asked < ASKED_MAX ? POLLIN | POLLRDHUP : 0;
 
+	if (p->state == PEER_NEW)
+		return stream_wants(&p->ch.stream);
 	return channel_full(&p->ch) ? events | POLLOUT : events;
 }
 
-static bool anything_to_give(const struct page_lend *l)
+/* Has said what poll() does not know of. */
+static bool has_input(const struct peer *p)
+{
+	return p->n_asked < ASKED_MAX && stream_pending(&p->ch.stream);
+}
+
+static bool anything_to_do(const struct page_lend *l)
 {
 	for (size_t i = 0; i < PEERS_MAX; i++)
-		if (l->peers[i].n_asked && !channel_full(&l->peers[i].ch))
+		if ((l->peers[i].n_asked && !channel_full(&l->peers[i].ch)) ||
+		    has_input(&l->peers[i]))
 			return true;
 	return false;
 }
@@ -422,7 +433,7 @@ static int patience(const struct page_lend *l, int *ms)
 	const uint64_t limit = retry * 1000000000ULL;
 	uint64_t gone;
 
-	*ms = anything_to_give(l) ? 0 : -1;
+	*ms = anything_to_do(l) ? 0 : -1;
 	if (!l->lost_ns || retry == HELLO_RETRY_ALWAYS)
 		return 0;
 	gone = clock_ns() - l->lost_ns;
@@ -440,15 +451,16 @@ static int turn(struct page_lend *l)
 	if (err)
 		return err;
 	for (size_t i = 0; i < PEERS_MAX; i++)
-		fds[i] = (struct pollfd){ l->peers[i].ch.sock, wanted(&l->peers[i]), 0 };
+		fds[i] = (struct pollfd){ l->peers[i].ch.stream.fd, wanted(&l->peers[i]), 0 };
 	fds[PEERS_MAX] = (struct pollfd){ l->opts.listener, POLLIN, 0 };
 	fds[PEERS_MAX + 1] = (struct pollfd){ l->opts.stop_fd, POLLIN, 0 };
 	if (poll(fds, ARRAY_SIZE(fds), ms) < 0)
 		return errno == EINTR ? 0 : log_errno(-errno, "lazy page server: cannot wait");
 	if (fds[PEERS_MAX + 1].revents)
 		return log_errno(-EINTR, "lazy page server: asked to stop");
-	for (size_t i = 0; i < PEERS_MAX && !err && l->plain < 0; i++)
-		err = handle_peer(l, &l->peers[i], fds[i].revents);
+	for (size_t i = 0; i < PEERS_MAX && !err && l->plain.stream.fd < 0; i++)
+		err = handle_peer(l, &l->peers[i],
+				  fds[i].revents | (has_input(&l->peers[i]) ? POLLIN : 0));
 	if (!err && fds[PEERS_MAX].revents)
 		err = take_connection(l);
 	if (!err)
@@ -467,14 +479,15 @@ static void tell_failure(struct page_lend *l, int err)
 	}
 }
 
-int page_lend_serve(struct page_lend *l, int *plain)
+int page_lend_serve(struct page_lend *l, struct lend_plain *plain)
 {
 	int err = 0;
 
-	while (!err && !l->taken && l->plain < 0)
+	while (!err && !l->taken && l->plain.stream.fd < 0)
 		err = turn(l);
-	*plain = take_fd(&l->plain);
-	if (*plain >= 0)
+	*plain = l->plain;
+	l->plain.stream = STREAM_CLOSED;
+	if (plain->stream.fd >= 0)
 		return LEND_PLAIN;
 	log_info("lazy page server: gave %" PRIu64 " pages, %" PRIu64 " of zeros, %" PRIu64
 		 " compressed", l->given, l->zero, l->packed);
@@ -502,6 +515,6 @@ void page_lend_free(struct page_lend *l)
 {
 	for (size_t i = 0; i < PEERS_MAX; i++)
 		channel_close(&l->peers[i].ch);
-	close_cleanup(&l->plain);
+	stream_close(&l->plain.stream);
 	free(l);
 }

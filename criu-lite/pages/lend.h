@@ -8,6 +8,8 @@
 
 #include <stddef.h>
 
+#include "pages/frame.h"
+#include "pages/stream.h"
 #include "util/cleanup.h"
 
 struct page_lend;
@@ -24,14 +26,20 @@ struct lend_options {
 
 #define LEND_PLAIN 1
 
+/* Who speaks CRIU's protocol, and what he has said. */
+struct lend_plain {
+	struct stream stream;
+	struct page_frame first;
+};
+
 int page_lend_new(const struct lend_options *opts, struct page_lend **lend);
 /*
  * 0: the other end has everything, and page_lend_close() is due; LEND_PLAIN: the first to
- * come is a plain peer, and has said something: *plain is his connection, the caller's.
+ * come is a plain peer: *plain is he, the caller's.
  * -ECONNRESET: it went away, and has not come back in the time that it had asked for;
  * -EINTR: @stop_fd; -EPROTO: it asked for what it may not have; -errno; all logged.
  */
-int page_lend_serve(struct page_lend *lend, int *plain);
+int page_lend_serve(struct page_lend *lend, struct lend_plain *plain);
 /*
  * The dumped tree has ended: says so until the other end has heard it. 0 or -errno, logged.
  */

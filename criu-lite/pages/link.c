@@ -11,64 +11,51 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "pages/frame.h"
 #include "pages/pagemap.h"
 #include "util/log.h"
 
 struct page_link {
-	int sock;
+	struct stream stream;
 	uint64_t target;		/* of the frames to come */
 };
 
-int page_link_new(int sock, struct page_link **link)
+int page_link_new(struct stream stream, struct page_link **link)
 {
 	*link = malloc(sizeof(**link));
 	if (!*link) {
-		close(sock);
+		stream_close(&stream);
 		return log_errno(-ENOMEM, "page server: no session");
 	}
-	**link = (struct page_link){ .sock = sock };
+	**link = (struct page_link){ .stream = stream };
 	return 0;
 }
 
 /* @err: of a call that waits no longer than the socket says. */
-static int link_error(int err, const char *what)
+static int link_error(const struct page_link *link, int err, const char *what)
 {
+	const char *why = link->stream.why;
+
 	if (err == -EAGAIN)
 		err = -ETIMEDOUT;
-	return log_errno(err, "page server: cannot %s", what);
+	return log_errno(err, "page server: cannot %s%s%s", what, why ? ": " : "", why ? why : "");
 }
 
 static int send_frame(struct page_link *link, const struct page_frame *frame, bool more)
 {
-	const char *at = (const char *)frame;
-	size_t left = sizeof(*frame);
+	int err = stream_send_all(&link->stream, frame, sizeof(*frame), more ? MSG_MORE : 0);
 
-	while (left) {
-		ssize_t n = send(link->sock, at, left, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return link_error(-errno, "send to it");
-		at += n;
-		left -= n;
-	}
-	return 0;
+	return err ? link_error(link, err, "send to it") : 0;
 }
 
 static int receive_answer(struct page_link *link, void *answer, size_t len)
 {
-	ssize_t n;
+	ssize_t n = stream_receive_all(&link->stream, answer, len);
 
-	do
-		n = recv(link->sock, answer, len, MSG_WAITALL);
-	while (n < 0 && errno == EINTR);
 	if (n == (ssize_t)len)
 		return 0;
-	return link_error(n < 0 ? -errno : -ECONNRESET, "receive its answer");
+	return link_error(link, n < 0 ? n : -ECONNRESET, "receive its answer");
 }
 
 int page_link_open(struct page_link *link, enum image_type type, uint64_t key)
@@ -105,9 +92,16 @@ int page_link_extent(struct page_link *link, uint64_t start, uint64_t nr_pages, 
 	return send_frame(link, &frame, flags & PAGE_PRESENT);
 }
 
+int page_link_data(struct page_link *link, const void *buf, size_t len)
+{
+	int err = stream_send_all(&link->stream, buf, len, 0);
+
+	return err ? link_error(link, err, "send pages to it") : 0;
+}
+
 int page_link_fd(const struct page_link *link)
 {
-	return link->sock;
+	return stream_raw_fd(&link->stream);
 }
 
 int page_link_close(struct page_link *link)
@@ -120,12 +114,14 @@ int page_link_close(struct page_link *link)
 		err = receive_answer(link, &status, sizeof(status));
 	if (!err && status)
 		err = log_errno(-EPROTO, "page server: it failed (%d)", status);
+	if (!err)
+		stream_end(&link->stream);
 	page_link_free(link);
 	return err;
 }
 
 void page_link_free(struct page_link *link)
 {
-	close(link->sock);
+	stream_close(&link->stream);
 	free(link);
 }

@@ -13,15 +13,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "image/dir.h"
 #include "pages/frame.h"
 #include "pages/pagemap.h"
 #include "pages/sink.h"
+#include "pages/stream.h"
 #include "util/array.h"
-#include "util/io.h"
 #include "util/log.h"
 #include "util/macro.h"
 
@@ -35,7 +33,7 @@ struct received {
 };
 
 struct receiver {
-	int sock;
+	struct stream *stream;
 	struct image_dir *dir;
 	struct page_sink *sink;		/* of what was opened last; NULL: nothing yet */
 	uint64_t target;
@@ -47,11 +45,16 @@ struct receiver {
 
 static int answer(struct receiver *rc, const void *buf, size_t len)
 {
-	ssize_t n = send(rc->sock, buf, len, MSG_NOSIGNAL);
+	int err = stream_send_all(rc->stream, buf, len, 0);
 
-	if (n == (ssize_t)len)
-		return 0;
-	return log_errno(n < 0 ? -errno : -EPIPE, "page server: cannot answer");
+	return err ? log_errno(err, "page server: cannot answer") : 0;
+}
+
+static int receive_error(const struct receiver *rc, int err)
+{
+	const char *why = rc->stream->why;
+
+	return log_errno(err, "page server: cannot receive%s%s", why ? ": " : "", why ? why : "");
 }
 
 static int refuse(const struct page_frame *frame, int err, const char *why)
@@ -107,11 +110,11 @@ static int receive_pages(struct receiver *rc, uint64_t nr_pages)
 	/* In pages: as bytes the number may not fit. */
 	while (nr_pages) {
 		size_t len = MIN(nr_pages, (uint64_t)BUFFER_SIZE >> PAGE_SHIFT) << PAGE_SHIFT;
-		ssize_t n = read_all(rc->sock, rc->buffer, len);
+		ssize_t n = stream_receive_all(rc->stream, rc->buffer, len);
 		int err;
 
 		if (n < 0)
-			return log_errno(n, "page server: cannot receive pages");
+			return receive_error(rc, n);
 		if ((size_t)n < len)
 			return log_errno(-EPROTO, "page server: the connection ended within pages");
 		err = page_sink_data(rc->sink, rc->buffer, len);
@@ -165,7 +168,11 @@ static int on_close(struct receiver *rc, const struct page_frame *frame)
 	int err = finish(rc);
 
 	rc->closed = !err;
-	return err ? err : answer(rc, &status, sizeof(status));
+	if (!err)
+		err = answer(rc, &status, sizeof(status));
+	if (!err)
+		stream_end(rc->stream);
+	return err;
 }
 
 static const struct receive_row {
@@ -186,10 +193,10 @@ static const struct receive_row {
 static int receive_one(struct receiver *rc)
 {
 	struct page_frame frame;
-	ssize_t n = read_all(rc->sock, &frame, sizeof(frame));
+	ssize_t n = stream_receive_all(rc->stream, &frame, sizeof(frame));
 
 	if (n < 0)
-		return log_errno(n, "page server: cannot receive");
+		return receive_error(rc, n);
 	if (n < (ssize_t)sizeof(frame))
 		return log_errno(-EPROTO, "page server: the connection ended before its session");
 	for (size_t i = 0; i < ARRAY_SIZE(receive_table); i++)
@@ -209,9 +216,9 @@ static void remove_received(struct receiver *rc)
 	}
 }
 
-int page_receive(int sock, struct image_dir *dir)
+int page_receive(struct stream *stream, struct image_dir *dir)
 {
-	struct receiver rc = { .sock = sock, .dir = dir, .buffer = malloc(BUFFER_SIZE) };
+	struct receiver rc = { .stream = stream, .dir = dir, .buffer = malloc(BUFFER_SIZE) };
 	int err = rc.buffer ? 0 : log_errno(-ENOMEM, "page server: no buffer");
 
 	while (!err && !rc.closed)

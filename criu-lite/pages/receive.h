@@ -4,14 +4,15 @@
 #define CRIU_LITE_PAGES_RECEIVE_H
 
 struct image_dir;
+struct stream;
 
 /*
- * Takes page maps and pages from @sock (a stream socket; stays the caller's)
+ * Takes page maps and pages from @stream (stays the caller's)
  * into images in @dir until the other end closes the session. Returns 0 when
  * all is there and said so; -EPROTO for an end without a close, or for what
  * nobody should send; -errno; all logged. What was received is removed then.
  * Other images of the directory stay as they are.
  */
-int page_receive(int sock, struct image_dir *dir);
+int page_receive(struct stream *stream, struct image_dir *dir);
 
 #endif

@@ -18,6 +18,8 @@ struct page_sink_ops {
 	bool in_step;
 	/* Checked by the door. Returns 0 or -errno, logged. */
 	int (*extent)(struct page_sink *s, uint64_t start, uint64_t nr_pages, uint32_t flags);
+	/* Takes bytes where there is no descriptor for them; 0 or -errno, logged. */
+	int (*data)(struct page_sink *s, const void *buf, size_t len);
 	/* Ends what was written, unless @err says that it is of no use, and frees @s. */
 	int (*close)(struct page_sink *s, int err);
 };
@@ -25,7 +27,7 @@ struct page_sink_ops {
 /* What every sink begins with. */
 struct page_sink {
 	const struct page_sink_ops *ops;
-	int fd;				/* takes the bytes */
+	int fd;				/* takes the bytes, from others too; -1: there is none */
 	enum image_type type;
 	uint64_t key;
 	uint64_t end;			/* of the last extent */

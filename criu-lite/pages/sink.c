@@ -16,9 +16,12 @@
 #include <unistd.h>
 
 #include "pages/sink-ops.h"
+#include "util/cleanup.h"
 #include "util/io.h"
 #include "util/log.h"
 #include "util/macro.h"
+
+#define COPY_SIZE (256UL << 10)
 
 int page_sink_error(const struct page_sink *s, int err, const char *what)
 {
@@ -96,10 +99,33 @@ int page_sink_data_from_pipe(struct page_sink *s, int pipe_fd, uint64_t len)
 	return err;
 }
 
+/* What no descriptor takes. */
+static int copy_file(struct page_sink *s, int fd, uint64_t offset, uint64_t len)
+{
+	_cleanup_free_ char *buf = malloc(COPY_SIZE);
+	int err = buf ? 0 : page_sink_error(s, -ENOMEM, "cannot copy from a file");
+
+	while (!err && len) {
+		size_t some = MIN(len, COPY_SIZE);
+		ssize_t n = pread_all(fd, buf, some, offset);
+
+		if (n != (ssize_t)some)
+			return page_sink_error(s, n < 0 ? (int)n : -EPIPE,
+					       "cannot copy from a file");
+		err = page_sink_data(s, buf, some);
+		offset += some;
+		len -= some;
+	}
+	return err;
+}
+
 int page_sink_data_from_file(struct page_sink *s, int fd, uint64_t offset, uint64_t len)
 {
 	off_t from = offset;
 	int err = check_room(s, len);
+
+	if (!err && s->fd < 0)
+		return copy_file(s, fd, offset, len);
 
 	/* Not copy_file_range(2): from shared memory to a disk it says EXDEV. */
 	while (!err && len) {
@@ -121,11 +147,13 @@ int page_sink_data(struct page_sink *s, const void *buf, uint64_t len)
 
 	if (err)
 		return err;
-	err = write_all(s->fd, buf, len);
-	if (err)
-		return page_sink_error(s, err, "cannot write");
-	s->written += len;
-	return 0;
+	if (s->fd < 0)
+		err = s->ops->data(s, buf, len);
+	else if ((err = write_all(s->fd, buf, len)) < 0)
+		page_sink_error(s, err, "cannot write");
+	if (!err)
+		s->written += len;
+	return err;
 }
 
 int page_sink_fd(const struct page_sink *s)

@@ -54,6 +54,7 @@ int page_sink_data(struct page_sink *sink, const void *buf, uint64_t len);
 /*
  * The pages file, at its end, or the connection, for who must write there
  * itself and then tells page_sink_wrote() how many bytes. Owned by the sink.
+ * -1: what comes must go through page_sink_data().
  */
 int page_sink_fd(const struct page_sink *sink);
 int page_sink_wrote(struct page_sink *sink, uint64_t len);

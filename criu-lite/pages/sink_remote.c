@@ -24,6 +24,11 @@ static int remote_extent(struct page_sink *s, uint64_t start, uint64_t nr_pages,
 				flags);
 }
 
+static int remote_data(struct page_sink *s, const void *buf, size_t len)
+{
+	return page_link_data(container_of(s, struct remote_sink, sink)->link, buf, len);
+}
+
 /* What became of the bytes the server says at the end of the session, for all sinks. */
 static int remote_close(struct page_sink *s, int err)
 {
@@ -34,6 +39,7 @@ static int remote_close(struct page_sink *s, int err)
 static const struct page_sink_ops remote_sink_ops = {
 	.in_step = true,
 	.extent = remote_extent,
+	.data = remote_data,
 	.close = remote_close,
 };
 

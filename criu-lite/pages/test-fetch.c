@@ -48,12 +48,13 @@ static pid_t start_stoppable(int pair[2], int mem, int stop, int expected)
 	pid = fork();
 	if (pid == 0) {
 		const struct page_offer offer = { .map = &lent_map, .mem = mem };
+		struct stream stream = stream_plain(pair[1]);
 		int err;
 
 		close(pair[0]);
-		err = page_answer(pair[1], &offer, 1, stop);
+		err = page_answer(&stream, NULL, &offer, 1, stop);
 		if (!err)
-			err = page_answer_close(pair[1]);
+			err = page_answer_close(&stream);
 		_exit(err != expected);
 	}
 	close(pair[1]);
@@ -74,7 +75,7 @@ static void test_session(void **state)
 	struct page_fetch *f;
 	const void *data;
 
-	assert_int_equal(page_fetch_new(pair[0], &f), 0);
+	assert_int_equal(page_fetch_new(stream_plain(pair[0]), &f), 0);
 	while (at < AT(N_PAGES)) {
 		int err;
 
@@ -128,7 +129,7 @@ static void test_unwanted(void **state)
 	struct page_fetch *f;
 	const void *data;
 
-	assert_int_equal(page_fetch_new(pair[0], &f), 0);
+	assert_int_equal(page_fetch_new(stream_plain(pair[0]), &f), 0);
 	for (int round = 0; round < 50; round++) {
 		uint64_t at = AT(64 + round * 16);
 
@@ -168,7 +169,7 @@ static void test_answer_cut(void **state)
 		int pair[2], err;
 
 		make_pair(pair);
-		assert_int_equal(page_fetch_new(pair[0], &f), 0);
+		assert_int_equal(page_fetch_new(stream_plain(pair[0]), &f), 0);
 		assert_int_equal(page_fetch_get(f, PID, AT(16), PAGE_SIZE, &data, &got), -EAGAIN);
 		/* In two pieces. */
 		assert_int_equal(write_all(pair[1], answer, cut / 2), 0);
@@ -217,7 +218,7 @@ static void test_answer_lies(void **state)
 		int pair[2];
 
 		make_pair(pair);
-		assert_int_equal(page_fetch_new(pair[0], &f), 0);
+		assert_int_equal(page_fetch_new(stream_plain(pair[0]), &f), 0);
 		assert_int_equal(page_fetch_get(f, PID, AT(16), AT(2), &data, &got), -EAGAIN);
 		assert_int_equal(write_all(pair[1], &lies[i], sizeof(lies[i])), 0);
 		if (page_fetch_receive(f) != -EPROTO)
@@ -243,14 +244,14 @@ static void test_answer_odd(void **state)
 
 	lent_page(answer.page, 16);
 	make_pair(pair);
-	assert_int_equal(page_fetch_new(pair[0], &f), 0);
+	assert_int_equal(page_fetch_new(stream_plain(pair[0]), &f), 0);
 	assert_int_equal(write_all(pair[1], &answer, sizeof(answer)), 0);
 	assert_int_equal(page_fetch_receive(f), -EPROTO);
 	page_fetch_free(f);
 	close(pair[1]);
 
 	make_pair(pair);
-	assert_int_equal(page_fetch_new(pair[0], &f), 0);
+	assert_int_equal(page_fetch_new(stream_plain(pair[0]), &f), 0);
 	assert_int_equal(page_fetch_get(f, PID, AT(16), AT(2), &data, &got), -EAGAIN);
 	assert_int_equal(write_all(pair[1], &answer, sizeof(answer)), 0);
 	assert_int_equal(page_fetch_receive(f), 0);
@@ -271,12 +272,14 @@ static void test_answer_odd(void **state)
 static int answer_bytes(int mem, const void *buf, size_t len)
 {
 	const struct page_offer offer = { .map = &lent_map, .mem = mem };
+	struct stream stream;
 	int pair[2], err;
 
 	make_pair(pair);
+	stream = stream_plain(pair[1]);
 	assert_int_equal(write_all(pair[0], buf, len), 0);
 	shutdown(pair[0], SHUT_WR);
-	err = page_answer(pair[1], &offer, 1, -1);
+	err = page_answer(&stream, NULL, &offer, 1, -1);
 	close(pair[0]);
 	close(pair[1]);
 	return err;
@@ -461,7 +464,7 @@ static void test_source(void **state)
 	struct page_source *src;
 	struct page_fetch *f;
 
-	assert_int_equal(page_fetch_new(pair[0], &f), 0);
+	assert_int_equal(page_fetch_new(stream_plain(pair[0]), &f), 0);
 	assert_int_equal(source_file_open(dir, IMAGE_PAGEMAP, PID, &src), -ENOTSUP);
 	assert_int_equal(source_remote_open(dir, PID + 1, f, &src), -ENOENT);
 	assert_int_equal(source_remote_open(dir, PID, f, &src), 0);

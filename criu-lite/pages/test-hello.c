@@ -19,6 +19,7 @@
 
 #include "pages/hello.h"
 #include "pages/message.h"
+#include "pages/stream.h"
 #include "util/crc32c.h"
 #include "util/io.h"
 #include "util/macro.h"
@@ -26,31 +27,35 @@
 static const struct token none, secret = { .secret = "of both, and nobody else", .len = 24 },
 				other = { .secret = "of nobody that we know", .len = 22 };
 
-static void make_pair(int pair[2])
+static void make_pair(struct stream pair[2])
 {
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	pair[0] = stream_plain(fds[0]);
+	pair[1] = stream_plain(fds[1]);
 }
 
 /* Both ends, until one has a result: that of who asks. *judged: what the other thinks of him. */
 static int talk(struct hello *asks, struct hello *gives, enum hello_code *judged)
 {
-	int pair[2], r;
+	struct stream pair[2];
+	int r;
 
 	make_pair(pair);
 	*judged = HELLO_CODES;
-	r = hello_ask(asks, pair[0]);
+	r = hello_ask(asks, &pair[0]);
 	assert_int_equal(r, -EAGAIN);
-	assert_int_equal(hello_peek(pair[1]), 1);
-	assert_int_equal(hello_hear(gives, pair[1]), -EAGAIN);
-	r = hello_ask(asks, pair[0]);
+	assert_int_equal(hello_hear(gives, &pair[1]), -EAGAIN);
+	r = hello_ask(asks, &pair[0]);
 	if (r == -EAGAIN) {
-		assert_int_equal(hello_hear(gives, pair[1]), 0);
+		assert_int_equal(hello_hear(gives, &pair[1]), 0);
 		*judged = hello_judge(gives);
-		assert_int_equal(hello_answer(gives, pair[1], *judged, 77), 0);
-		r = hello_ask(asks, pair[0]);
+		assert_int_equal(hello_answer(gives, &pair[1], *judged, 77), 0);
+		r = hello_ask(asks, &pair[0]);
 	}
-	close(pair[0]);
-	close(pair[1]);
+	stream_close(&pair[0]);
+	stream_close(&pair[1]);
 	return r;
 }
 
@@ -110,17 +115,18 @@ static int answer(const struct token *token, const void *offer, const void *verd
 {
 	const size_t first = sizeof(struct hello_offer);
 	struct hello h;
-	int pair[2], r;
+	struct stream pair[2];
+	int r;
 
 	make_pair(pair);
 	hello_ask_init(&h, token, 0, HELLO_BULK, 0);
-	assert_int_equal(write_all(pair[1], offer, MIN(cut, first)), 0);
+	assert_int_equal(write_all(pair[1].fd, offer, MIN(cut, first)), 0);
 	if (cut > first)
-		assert_int_equal(write_all(pair[1], verdict, cut - first), 0);
-	shutdown(pair[1], SHUT_WR);
-	r = hello_ask(&h, pair[0]);
-	close(pair[0]);
-	close(pair[1]);
+		assert_int_equal(write_all(pair[1].fd, verdict, cut - first), 0);
+	shutdown(pair[1].fd, SHUT_WR);
+	r = hello_ask(&h, &pair[0]);
+	stream_close(&pair[0]);
+	stream_close(&pair[1]);
 	return r;
 }
 
@@ -159,29 +165,29 @@ static void test_proofs(void **state)
 	hello_ask_init(&h, &secret, 0, HELLO_BULK, 0);
 	for (size_t bit = 0; bit < 8 * sizeof(h.said.claim); bit++) {
 		struct hello asks, gives;
-		int pair[2];
+		struct stream pair[2];
 
 		make_pair(pair);
 		hello_ask_init(&asks, &secret, 0, HELLO_BULK, 0);
 		hello_hear_init(&gives, &secret);
-		hello_ask(&asks, pair[0]);
-		hello_hear(&gives, pair[1]);
-		hello_ask(&asks, pair[0]);
-		assert_int_equal(hello_hear(&gives, pair[1]), 0);
+		hello_ask(&asks, &pair[0]);
+		hello_hear(&gives, &pair[1]);
+		hello_ask(&asks, &pair[0]);
+		assert_int_equal(hello_hear(&gives, &pair[1]), 0);
 		assert_int_equal(hello_judge(&gives), HELLO_WELCOME);
 		((char *)&gives.said.claim)[bit / 8] ^= 1 << bit % 8;
 		assert_int_not_equal(hello_judge(&gives), HELLO_WELCOME);
 		/* And so is who has no proof for us. */
 		((char *)&gives.said.claim)[bit / 8] ^= 1 << bit % 8;
 		gives.said.offer.nonce[bit % HELLO_NONCE] ^= 1;
-		hello_answer(&gives, pair[1], HELLO_WELCOME, 9);
-		assert_int_equal(hello_ask(&asks, pair[0]), -EACCES);
-		close(pair[0]);
-		close(pair[1]);
+		hello_answer(&gives, &pair[1], HELLO_WELCOME, 9);
+		assert_int_equal(hello_ask(&asks, &pair[0]), -EACCES);
+		stream_close(&pair[0]);
+		stream_close(&pair[1]);
 	}
 }
 
-static void test_peek(void **state)
+static void test_first(void **state)
 {
 	static const struct page_frame frames[] = {
 		{ .command = FRAME_PARENT, .target = HELLO_TARGET },
@@ -191,18 +197,22 @@ static void test_peek(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(frames); i++) {
-		int pair[2];
+		struct stream pair[2];
+		struct hello h;
 
 		make_pair(pair);
-		assert_int_equal(hello_peek(pair[1]), -EAGAIN);
+		hello_hear_init(&h, &none);
+		assert_int_equal(hello_hear(&h, &pair[1]), -EAGAIN);
 		for (size_t n = 1; n < sizeof(frames[i]); n++) {
-			assert_int_equal(write_all(pair[0], (char *)&frames[i] + n - 1, 1), 0);
-			assert_int_equal(hello_peek(pair[1]), -EAGAIN);
+			assert_int_equal(write_all(pair[0].fd, (char *)&frames[i] + n - 1, 1), 0);
+			assert_int_equal(hello_hear(&h, &pair[1]), -EAGAIN);
 		}
-		assert_int_equal(write_all(pair[0], (char *)&frames[i + 1] - 1, 1), 0);
-		assert_int_equal(hello_peek(pair[1]), i == 0);
-		close(pair[0]);
-		close(pair[1]);
+		assert_int_equal(write_all(pair[0].fd, (char *)&frames[i + 1] - 1, 1), 0);
+		/* Who has said hello is to go on. */
+		assert_int_equal(hello_hear(&h, &pair[1]), i ? HELLO_NONE : -EAGAIN);
+		assert_memory_equal(&h.frame, &frames[i], sizeof(h.frame));
+		stream_close(&pair[0]);
+		stream_close(&pair[1]);
 	}
 }
 
@@ -368,7 +378,7 @@ int main(void)
 		cmocka_unit_test(test_verdicts),
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_proofs),
-		cmocka_unit_test(test_peek),
+		cmocka_unit_test(test_first),
 		cmocka_unit_test(test_prove),
 		cmocka_unit_test(test_token_file),
 		cmocka_unit_test(test_messages),

@@ -61,7 +61,8 @@ static pid_t start_lending(int mem, int expected, uint16_t *port)
 						   .offers = &offer, .n_offers = 1,
 						   .token = &none };
 		struct page_lend *l;
-		int plain, err = page_lend_new(&opts, &l);
+		struct lend_plain plain;
+		int err = page_lend_new(&opts, &l);
 
 		if (!err)
 			err = page_lend_serve(l, &plain);
@@ -287,22 +288,23 @@ struct hand {
 
 static int hand_accept(int listener, struct hand *h)
 {
-	int sock = tcp_accept(listener, PATIENCE_MS), err;
-	struct pollfd pfd = { .fd = sock, .events = POLLIN };
+	struct stream stream = stream_plain(tcp_accept(listener, PATIENCE_MS));
+	struct pollfd pfd = { .fd = stream.fd, .events = POLLIN };
+	int err;
 	struct hello hello;
 
 	hello_hear_init(&hello, &none);
-	while ((err = hello_hear(&hello, sock)) == -EAGAIN)
+	while ((err = hello_hear(&hello, &stream)) == -EAGAIN)
 		poll(&pfd, 1, -1);
-	if (err || hello_answer(&hello, sock, HELLO_WELCOME, 5))
+	if (err || hello_answer(&hello, &stream, HELLO_WELCOME, 5))
 		_exit(2);
-	channel_open(&h->lanes[hello.said.claim.lane], sock);
+	channel_open(&h->lanes[hello.said.claim.lane], stream);
 	return hello.said.claim.lane;
 }
 
 static void hand_receive(struct channel *ch)
 {
-	struct pollfd pfd = { .fd = ch->sock, .events = POLLIN };
+	struct pollfd pfd = { .fd = ch->stream.fd, .events = POLLIN };
 	int r;
 
 	while (!(r = channel_receive(ch)))
@@ -551,9 +553,9 @@ static int ask_by_hand(uint16_t port, uint64_t session, enum hello_lane lane, ui
 
 	pfd.fd = tcp_connect(HERE, port, PATIENCE_MS);
 	assert_true(pfd.fd >= 0);
-	channel_open(ch, pfd.fd);
+	channel_open(ch, stream_plain(pfd.fd));
 	hello_ask_init(h, &none, session, lane, retry);
-	while ((r = hello_ask(h, pfd.fd)) == -EAGAIN)
+	while ((r = hello_ask(h, &ch->stream)) == -EAGAIN)
 		poll(&pfd, 1, PATIENCE_MS);
 	return r;
 }
@@ -563,7 +565,7 @@ static struct channel *new_channel(void)
 	struct channel *ch = calloc(1, sizeof(*ch));
 
 	assert_non_null(ch);
-	ch->sock = -1;
+	ch->stream = STREAM_CLOSED;
 	return ch;
 }
 
@@ -626,7 +628,7 @@ static void test_requests_cut(void **state)
 		pid_t pid = start_lending(mem, -ECONNRESET, &port);
 
 		assert_int_equal(ask_by_hand(port, 0, HELLO_BULK, 0, ch, &h), 0);
-		assert_int_equal(write_all(ch->sock, said, cut), 0);
+		assert_int_equal(write_all(ch->stream.fd, said, cut), 0);
 		channel_close(ch);
 		wait_end(pid);
 		free(ch);
@@ -658,9 +660,9 @@ static void test_strangers(void **state)
 				 -EACCES);
 		assert_int_equal(h.said.verdict.code, HELLO_NO_SESSION);
 		channel_close(other);
-		channel_open(other, tcp_connect(HERE, port, PATIENCE_MS));
-		assert_int_equal(write_all(other->sock, &plain, sizeof(plain)), 0);
-		assert_true(recv(other->sock, &byte, 1, 0) <= 0);
+		channel_open(other, stream_plain(tcp_connect(HERE, port, PATIENCE_MS)));
+		assert_int_equal(write_all(other->stream.fd, &plain, sizeof(plain)), 0);
+		assert_true(recv(other->stream.fd, &byte, 1, 0) <= 0);
 		channel_close(other);
 		channel_close(ch);
 	}

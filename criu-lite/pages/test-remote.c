@@ -122,7 +122,7 @@ static pid_t start_sender(struct fixture *fx)
 		int failed = 0;
 
 		failed += !mkdtemp(path) || image_dir_open(path, &dir);
-		failed += page_link_new(fx->ours, &link) != 0;
+		failed += page_link_new(stream_plain(fx->ours), &link) != 0;
 		for (int i = 0; i < 2 && !failed; i++) {
 			struct page_sink *sink;
 			char page[PAGE_SIZE];
@@ -156,9 +156,10 @@ static void test_session(void **state)
 {
 	struct fixture *fx = *state;
 	pid_t pid = start_sender(fx);
+	struct stream stream = stream_plain(fx->theirs);
 	int status;
 
-	assert_int_equal(page_receive(fx->theirs, fx->dir), 0);
+	assert_int_equal(page_receive(&stream, fx->dir), 0);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	check_map(fx->dir, IMAGE_PAGEMAP, 7);
@@ -195,12 +196,14 @@ static size_t write_session(char *buf)
 /* Returns what the server makes of @len bytes and the end of the connection. */
 static int receive_bytes(struct fixture *fx, const char *buf, size_t len)
 {
+	struct stream stream;
 	int pair[2], ret;
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	assert_int_equal(write_all(pair[0], buf, len), 0);
 	shutdown(pair[0], SHUT_WR);
-	ret = page_receive(pair[1], fx->dir);
+	stream = stream_plain(pair[1]);
+	ret = page_receive(&stream, fx->dir);
 	close(pair[0]);
 	close(pair[1]);
 	return ret;
@@ -299,7 +302,7 @@ static void test_link(void **state)
 		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 		assert_int_equal(write_all(pair[1], cases[i].answers, cases[i].len), 0);
 		shutdown(pair[1], SHUT_WR);
-		assert_int_equal(page_link_new(pair[0], &link), 0);
+		assert_int_equal(page_link_new(stream_plain(pair[0]), &link), 0);
 		opened = page_link_open(link, IMAGE_PAGEMAP, 7);
 		assert_int_equal(opened, cases[i].opened);
 		if (opened)

@@ -124,7 +124,7 @@ static void leave(struct channel *ch)
 {
 	const struct linger reset = { .l_onoff = 1 };
 
-	setsockopt(ch->sock, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	setsockopt(ch->stream.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	channel_close(ch);
 }
 
@@ -140,31 +140,32 @@ static void to_dump(const uint8_t *data, size_t size)
 				     .token = &none };
 	struct hello h;
 	struct page_lend *l;
-	int plain = -1, r;
+	struct lend_plain plain;
+	int r;
 
 	if (listener < 0)
 		listener = tcp_listen("127.0.0.1", &port);
 	opts.listener = listener;
-	channel_open(&ch, tcp_connect("127.0.0.1", port, 10000));
-	if (ch.sock < 0 || page_lend_new(&opts, &l))
+	channel_open(&ch, stream_plain(tcp_connect("127.0.0.1", port, 10000)));
+	if (ch.stream.fd < 0 || page_lend_new(&opts, &l))
 		err(1, "session");
 	hello_ask_init(&h, &none, 0, HELLO_BULK, 0);
 	if (polite) {
-		say(ch.sock, &h.frame, sizeof(h.frame));
-		say(ch.sock, &h.said.claim, sizeof(h.said.claim));
-		say(ch.sock, said, make_messages(data + 1, size - 1, said));
+		say(ch.stream.fd, &h.frame, sizeof(h.frame));
+		say(ch.stream.fd, &h.said.claim, sizeof(h.said.claim));
+		say(ch.stream.fd, said, make_messages(data + 1, size - 1, said));
 	} else {
-		say(ch.sock, data, MIN(size, (size_t)SAID_MAX));
+		say(ch.stream.fd, data, MIN(size, (size_t)SAID_MAX));
 	}
-	shutdown(ch.sock, SHUT_WR);
+	shutdown(ch.stream.fd, SHUT_WR);
 	r = page_lend_serve(l, &plain);
 	if (!r)
 		page_lend_close(l);
 	if (r == LEND_PLAIN)
-		close(plain);
+		stream_close(&plain.stream);
 	page_lend_free(l);
-	if (polite && recv(ch.sock, &h.said.offer, sizeof(h.said.offer), MSG_WAITALL) > 0 &&
-	    recv(ch.sock, &h.said.verdict, sizeof(h.said.verdict), MSG_WAITALL) > 0)
+	if (polite && recv(ch.stream.fd, &h.said.offer, sizeof(h.said.offer), MSG_WAITALL) > 0 &&
+	    recv(ch.stream.fd, &h.said.verdict, sizeof(h.said.verdict), MSG_WAITALL) > 0)
 		check_given(&ch);
 	leave(&ch);
 }
@@ -179,7 +180,7 @@ static void to_asker(const uint8_t *data, size_t size)
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		err(1, "socketpair");
-	if (page_fetch_lanes_new(pair[0], 1, &opts, &f))
+	if (page_fetch_lanes_new(stream_plain(pair[0]), 1, &opts, &f))
 		abort();
 	page_fetch_ahead(f, PID, START, 3 * PAGE_SIZE, &asked);
 	say(pair[1], said, make_messages(data, size, said));
@@ -196,16 +197,18 @@ static void hello_to_asker(const uint8_t *data, size_t size)
 {
 	const struct token token = { .secret = "of nobody but us two", .len = 20 };
 	const bool secret = size && data[0] & 1;
+	struct stream stream;
 	struct hello h;
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		err(1, "socketpair");
+	stream = stream_plain(pair[0]);
 	hello_ask_init(&h, secret ? &token : &none, 0, HELLO_BULK, 0);
 	say(pair[1], data + (size > 0), size ? MIN(size - 1, (size_t)SAID_MAX) : 0);
 	shutdown(pair[1], SHUT_WR);
 	/* Nobody can prove anything to us who has not the token. */
-	if (!hello_ask(&h, pair[0]) && secret)
+	if (!hello_ask(&h, &stream) && secret)
 		abort();
 	close(pair[0]);
 	close(pair[1]);

@@ -15,6 +15,7 @@
 #include "pages/frame.h"
 #include "pages/pagemap.h"
 #include "pages/receive.h"
+#include "pages/stream.h"
 #include "test/fuzz/target.h"
 #include "util/macro.h"
 
@@ -101,6 +102,7 @@ static void look(bool taken)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	struct stream stream;
 	int pair[2];
 
 	target_silence();
@@ -108,7 +110,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		err(1, "socketpair");
 	say_all(pair[0], data, size);
-	look(page_receive(pair[1], dir) == 0);
+	stream = stream_plain(pair[1]);
+	look(page_receive(&stream, dir) == 0);
 	close(pair[0]);
 	close(pair[1]);
 	return 0;

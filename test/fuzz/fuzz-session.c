@@ -73,9 +73,10 @@ static void check_answers(int sock)
 static void hear_requests(int pair[2], const uint8_t *data, size_t size)
 {
 	const struct page_offer offer = { .map = &map, .mem = memory() };
+	struct stream stream = stream_plain(pair[1]);
 
 	say(pair[0], data, MIN(size, REQUESTS_MAX * sizeof(struct page_frame)));
-	page_answer(pair[1], &offer, 1, -1);
+	page_answer(&stream, NULL, &offer, 1, -1);
 	shutdown(pair[1], SHUT_WR);
 	check_answers(pair[0]);
 	close(pair[0]);
@@ -88,7 +89,7 @@ static void hear_answers(int pair[2], const uint8_t *data, size_t size)
 	const void *page;
 	uint64_t got, asked;
 
-	if (page_fetch_new(pair[0], &f))
+	if (page_fetch_new(stream_plain(pair[0]), &f))
 		abort();
 	page_fetch_get(f, PID, START, PAGE_SIZE, &page, &got);
 	page_fetch_ahead(f, PID, START, 3 * PAGE_SIZE, &asked);
