@@ -26,6 +26,7 @@
 #include "lazy-pages/session.h"
 #include "pages/fetch.h"
 #include "pages/handoff.h"
+#include "pages/tls.h"
 #include "sys/nofile.h"
 #include "sys/tcp.h"
 #include "util/cleanup.h"
@@ -78,7 +79,7 @@ static int remote_ready(struct server *server, struct watch *watch, uint32_t eve
 /* Connects before anybody waits for us. */
 static int connect_dump(struct server *server, const struct lazy_options *opts)
 {
-	const struct fetch_options fetch = {
+	struct fetch_options fetch = {
 		.token = &server->token, .retry = opts->retry, .wait = opts->on_loss_wait,
 	};
 	int sock, err;
@@ -86,8 +87,11 @@ static int connect_dump(struct server *server, const struct lazy_options *opts)
 	if (!opts->server_address)
 		return 0;
 	err = token_read(opts->token_file, &server->token);
+	if (!err && opts->tls)
+		err = tls_load(opts->tls, &server->tls);
 	if (err)
 		return err;
+	fetch.tls = server->tls;
 	sock = tcp_connect(opts->server_address, opts->server_port, PATIENCE_MS);
 	if (sock < 0)
 		return sock;

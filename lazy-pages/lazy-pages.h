@@ -16,6 +16,8 @@ enum lazy_background {
 	LAZY_NONE,			/* none: the server stays as long as its tasks do */
 };
 
+struct tls_files;
+
 struct lazy_options {
 	const char *images_dir;		/* -D */
 	const char *work_dir;		/* -W: the socket is here; NULL: the images directory */
@@ -38,6 +40,7 @@ struct lazy_options {
 	const char *server_address;
 	uint16_t server_port;
 	const char *token_file;		/* what proves who is who; NULL: nothing */
+	const struct tls_files *tls;	/* NULL: without */
 	unsigned int retry;		/* seconds for which a lost dump is looked for */
 	bool on_loss_wait;		/* and then, too: tasks wait; else the tree is killed */
 };

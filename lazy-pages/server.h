@@ -25,6 +25,7 @@
 
 struct image_dir;
 struct page_fetch;
+struct tls;
 struct page_source;
 struct server;
 
@@ -120,6 +121,7 @@ struct server {
 	struct watch starter;		/* who started us, if it was no user */
 	struct watch remote;		/* the connection of the fetch */
 	struct token token;		/* what it proves itself with */
+	struct tls *tls;		/* and what hides it; NULL: nothing */
 	struct page_fetch *fetch;	/* asks the dump for what it still has; NULL: all is here */
 	struct lazy_space_list spaces;
 	struct lazy_segment_list segments;

@@ -18,9 +18,11 @@
 #include "core/options.h"
 #include "core/restore.h"
 #include "engine/interrupt.h"
+#include "engine/page-server.h"
 #include "engine/pidfile.h"
 #include "lazy-pages/lazy-pages.h"
 #include "pages/handoff.h"
+#include "pages/tls.h"
 #include "sys/features.h"
 #include "util/cleanup.h"
 #include "util/log.h"
@@ -42,6 +44,7 @@ static enum lazy_background background(const struct options *opts)
 
 int lazy_serve(const struct options *opts)
 {
+	const struct tls_files tls = page_server_tls_files(opts);
 	const struct lazy_options lazy = {
 		.images_dir = opts->images_dir,
 		.work_dir = opts->work_dir,
@@ -54,6 +57,7 @@ int lazy_serve(const struct options *opts)
 		.server_address = opts->page_server ? opts->address : NULL,
 		.server_port = opts->port,
 		.token_file = opts->token_file,
+		.tls = opts->tls ? &tls : NULL,
 		.retry = opts->retry,
 		.on_loss_wait = opts->on_loss == ON_LOSS_WAIT,
 	};

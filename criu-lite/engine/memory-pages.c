@@ -33,11 +33,13 @@
 #include "sys/features.h"
 #include "sys/pagemap.h"
 #include "util/cleanup.h"
+#include "util/io.h"
 #include "util/log.h"
 #include "util/macro.h"
 
 /* Ranges in one batch. */
 #define BATCH_MAX 65536
+#define COPY_SIZE (256UL << 10)
 
 struct memory_save {
 	struct dump *d;
@@ -49,8 +51,45 @@ struct memory_save {
 	struct iovec *iov;		/* announced, not yet written */
 	size_t n_iov;
 	uint64_t iov_bytes;
+	char *copy;			/* COPY_SIZE bytes; NULL: not needed yet */
 	uint64_t pages_left;		/* with the task */
 };
+
+/* No descriptor takes the bytes: they are read from outside. */
+static int copy_out(struct memory_save *s, uint64_t addr, uint64_t len)
+{
+	struct parasite *p = s->t->dump->parasite;
+	int ret = 0;
+
+	while (len && ret == 0) {
+		const size_t some = MIN(len, COPY_SIZE);
+		ssize_t n = pread_all(parasite_mem_fd(p), s->copy, some, addr);
+
+		if (n != (ssize_t)some)
+			return log_errno(n < 0 ? (int)n : -ESRCH, "pid %d: cannot read its memory "
+					 "at %#lx", s->t->pid, (unsigned long)addr);
+		parasite_scrub(p, addr, s->copy, n);
+		ret = page_sink_data(s->sink, s->copy, some);
+		addr += some;
+		len -= some;
+	}
+	return ret;
+}
+
+static int flush_copies(struct memory_save *s)
+{
+	int ret = 0;
+
+	if (!s->copy)
+		s->copy = malloc(COPY_SIZE);
+	if (!s->copy)
+		return log_errno(-ENOMEM, "pid %d: cannot save its memory", s->t->pid);
+	for (size_t i = 0; i < s->n_iov && ret == 0; i++)
+		ret = copy_out(s, (uintptr_t)s->iov[i].iov_base, s->iov[i].iov_len);
+	s->n_iov = 0;
+	s->iov_bytes = 0;
+	return ret;
+}
 
 static int flush(struct memory_save *s)
 {
@@ -58,6 +97,8 @@ static int flush(struct memory_save *s)
 
 	if (!s->n_iov)
 		return 0;
+	if (page_sink_fd(s->sink) < 0)
+		return flush_copies(s);
 	ret = parasite_pages(s->t->dump->parasite, s->iov, s->n_iov, page_sink_fd(s->sink));
 	if (ret < 0)
 		return log_errno(ret, "pid %d: cannot save %lu bytes of memory from %p on",
@@ -254,6 +295,7 @@ int memory_dump_save(struct dump *d, struct task *t)
 	if (ret == 0)
 		count(&s);
 	pagemap_cleanup(&s.pm);
+	free(s.copy);
 	free(s.iov);
 	free(s.stack_pages);
 	if (ret < 0) {

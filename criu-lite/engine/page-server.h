@@ -5,6 +5,13 @@
 
 struct dump;
 struct options;
+struct tls;
+struct tls_files;
+
+/* What --tls-* say of files and names. */
+struct tls_files page_server_tls_files(const struct options *opts);
+/* With --tls: reads them. *tls: NULL without. 0 or -errno, logged. */
+int page_server_tls(const struct options *opts, struct tls **tls);
 
 /*
  * Listens, takes one connection, and receives the page maps and pages of one

@@ -32,6 +32,7 @@
 #include "pages/answer.h"
 #include "pages/lend.h"
 #include "pages/pagemap.h"
+#include "pages/tls.h"
 #include "pages/token.h"
 #include "sys/proc.h"
 #include "util/cleanup.h"
@@ -42,6 +43,7 @@ struct post_copy {
 	int listener;
 	int stop;			/* readable when a signal asks for an end */
 	struct token token;		/* that the peer must have, if any */
+	struct tls *tls;		/* NULL: none */
 	struct page_lend *lend;		/* the session with one of ours */
 	struct lend_plain plain;	/* or with CRIU */
 	struct page_map **maps;		/* of the offers, which have them const */
@@ -63,6 +65,8 @@ int post_copy_begin(struct dump *d, struct post_copy **out)
 	pc->stop = interrupt_fd();
 	pc->listener = pc->stop < 0 ? pc->stop : page_server_listen(d->opts);
 	r = pc->listener;
+	if (r >= 0)
+		r = page_server_tls(d->opts, &pc->tls);
 	if (r >= 0)
 		r = token_read(d->opts->token_file, &pc->token);
 	if (r < 0) {
@@ -115,7 +119,7 @@ static int lend(struct post_copy *pc)
 {
 	const struct lend_options opts = {
 		.listener = pc->listener, .stop_fd = pc->stop, .offers = pc->offers,
-		.n_offers = pc->n_offers, .token = &pc->token,
+		.n_offers = pc->n_offers, .token = &pc->token, .tls = pc->tls,
 	};
 	int r = page_lend_new(&opts, &pc->lend);
 
@@ -172,5 +176,6 @@ void post_copy_free(struct post_copy *pc)
 	close_cleanup(&pc->listener);
 	close_cleanup(&pc->stop);
 	stream_close(&pc->plain.stream);
+	tls_put(pc->tls);
 	free(pc);
 }

@@ -103,6 +103,16 @@ uint64_t parasite_area(const struct parasite *p)
 	return 0;
 }
 
+int parasite_mem_fd(const struct parasite *p)
+{
+	return p->mem_fd;
+}
+
+/* The child has no pad. */
+void parasite_scrub(const struct parasite *p, uint64_t addr, void *buf, size_t len)
+{
+}
+
 int parasite_mempolicies(struct parasite *p, const uint64_t *addrs, size_t n,
 			 struct mempolicy *policies)
 {

@@ -26,6 +26,7 @@
 #include "util/cleanup.h"
 
 struct page_fetch;
+struct tls;
 struct token;
 
 /* Bytes that may be on their way without anybody waiting for them. */
@@ -34,6 +35,7 @@ struct token;
 
 struct fetch_options {
 	const struct token *token;	/* stays the caller's */
+	struct tls *tls;		/* so does this; NULL: bytes go as they are */
 	unsigned int retry;		/* seconds for which a lost connection is looked for; 0: not */
 	bool wait;			/* for ever, with a word when they are over */
 };

@@ -26,6 +26,7 @@
 #include "pages/fetch-ops.h"
 #include "pages/fetch.h"
 #include "pages/hello.h"
+#include "pages/tls.h"
 #include "sys/tcp.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -206,13 +207,16 @@ static int reopen(struct lanes_fetch *lf, struct lane *lane)
 
 static void start_attempt(struct lanes_fetch *lf, struct lane *lane)
 {
-	int sock = tcp_connect_start(&lf->server, PATIENCE_MS);
+	int r = tcp_connect_start(&lf->server, PATIENCE_MS);
+	struct stream stream;
 
-	if (sock < 0) {
-		attempt_failed(lane, sock, NULL);
+	if (r >= 0)
+		r = tls_open(lf->opts.tls, TLS_CONNECTS, r, &stream);
+	if (r < 0) {
+		attempt_failed(lane, r, NULL);
 		return;
 	}
-	channel_open(&lane->ch, stream_plain(sock));
+	channel_open(&lane->ch, stream);
 	lane->state = LANE_CONNECTING;
 	lane->next_ns = clock_ns() + ATTEMPT_NS;
 }

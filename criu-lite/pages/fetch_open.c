@@ -10,6 +10,7 @@
 
 #include "pages/fetch.h"
 #include "pages/hello.h"
+#include "pages/tls.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 
@@ -32,10 +33,15 @@ static int say_hello(struct hello *h, struct stream *s)
 
 int page_fetch_open(int sock, const struct fetch_options *opts, struct page_fetch **fetch)
 {
-	_cleanup_(stream_close) struct stream stream = stream_plain(sock);
+	_cleanup_(stream_close) struct stream stream = STREAM_CLOSED;
 	struct hello h;
-	int r;
+	int r = tls_open(opts->tls, TLS_CONNECTS, sock, &stream);
 
+	if (r < 0)
+		return log_errno(r, "page server: no session");
+	r = stream_begin_wait(&stream, PATIENCE_MS);
+	if (r < 0)
+		return stream_begin_error(&stream, r, "page server");
 	hello_ask_init(&h, opts->token, 0, HELLO_BULK,
 		       opts->wait ? HELLO_RETRY_ALWAYS : opts->retry);
 	r = say_hello(&h, &stream);

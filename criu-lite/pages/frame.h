@@ -6,6 +6,7 @@
 #ifndef CRIU_LITE_PAGES_FRAME_H
 #define CRIU_LITE_PAGES_FRAME_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "image/catalogue.h"
@@ -37,6 +38,15 @@ _Static_assert(sizeof(struct page_frame) == 32, "the size of a frame is on the w
 uint64_t frame_target(enum image_type type, uint64_t key);
 /* The other way round. Returns 0, or -EPROTO for what no page map is called. */
 int frame_target_parse(uint64_t target, enum image_type *type, uint64_t *key);
+
+/*
+ * Whether a peer that should send frames begins with a record of TLS: a handshake (0x16), or
+ * an alert (0x15) of who hears no TLS from us. Both have a version that begins with 3.
+ */
+static inline bool frame_is_tls(uint16_t command)
+{
+	return command == 0x0316 || command == 0x0315;
+}
 
 /* "ADD_F", or "?". */
 const char *frame_command_str(uint16_t command);

@@ -35,11 +35,11 @@ static int fail(struct hello *h, int err, const char *why)
 	return err;
 }
 
-static int say(struct stream *s, const void *buf, size_t len)
+static int say(struct hello *h, struct stream *s, const void *buf, size_t len)
 {
 	ssize_t n = stream_send(s, buf, len, MSG_DONTWAIT);
 
-	return n == (ssize_t)len ? 0 : n < 0 ? (int)n : -EIO;
+	return n == (ssize_t)len ? 0 : fail(h, n < 0 ? n : -EIO, s->why);
 }
 
 /* 0: all @len bytes of this step are there, and the next may begin. */
@@ -87,7 +87,7 @@ void hello_ask_init(struct hello *h, const struct token *token, uint64_t session
 static int ask_first(struct hello *h, struct stream *s)
 {
 	h->step++;
-	return say(s, &h->frame, sizeof(h->frame));
+	return say(h, s, &h->frame, sizeof(h->frame));
 }
 
 static int ask_answer(struct hello *h, struct stream *s)
@@ -97,6 +97,8 @@ static int ask_answer(struct hello *h, struct stream *s)
 
 	if (err || offer->answer == HELLO_ANSWER)
 		return err;
+	if (frame_is_tls(offer->answer))
+		return fail(h, -EACCES, "it speaks TLS, and we do not (--tls)");
 	if (offer->answer > 1)
 		return fail(h, -EPROTO, "it is no page server");
 	/* Without a word about tokens there is no friend to be told from a stranger. */
@@ -120,7 +122,7 @@ static int ask_claim(struct hello *h, struct stream *s)
 		return -errno;
 	if (offer->token)
 		prove_claim(h, claim->proof);
-	return say(s, claim, sizeof(*claim));
+	return say(h, s, claim, sizeof(*claim));
 }
 
 static int ask_verdict(struct hello *h, struct stream *s)
@@ -176,7 +178,7 @@ static int hear_first(struct hello *h, struct stream *s)
 				       .token = h->token->len != 0 };
 	if (getrandom(offer->nonce, sizeof(offer->nonce), 0) != sizeof(offer->nonce))
 		return -errno;
-	return say(s, offer, sizeof(*offer));
+	return say(h, s, offer, sizeof(*offer));
 }
 
 int hello_hear(struct hello *h, struct stream *s)
@@ -206,5 +208,5 @@ int hello_answer(struct hello *h, struct stream *s, enum hello_code code, uint64
 		verdict->session = session;
 		prove_verdict(h, verdict->proof);
 	}
-	return say(s, verdict, sizeof(*verdict));
+	return say(h, s, verdict, sizeof(*verdict));
 }

@@ -28,6 +28,7 @@
 #include "pages/answer.h"
 #include "pages/channel.h"
 #include "pages/hello.h"
+#include "pages/tls.h"
 #include "sys/tcp.h"
 #include "util/clock.h"
 #include "util/io.h"
@@ -152,10 +153,15 @@ static int take_connection(struct page_lend *l)
 {
 	struct peer *p = NULL;
 	int sock = tcp_accept(l->opts.listener, PATIENCE_MS);
+	struct stream stream;
+	int err;
 
 	/* Who is gone again is nobody's loss. */
 	if (sock < 0)
 		return 0;
+	err = tls_open(l->opts.tls, TLS_ACCEPTS, sock, &stream);
+	if (err)
+		return log_errno(err, "lazy page server: cannot begin TLS");
 	for (size_t i = 0; i < 2 * PEERS_MAX && !p; i++) {
 		struct peer *q = &l->peers[l->next_slot++ % PEERS_MAX];
 
@@ -165,7 +171,7 @@ static int take_connection(struct page_lend *l)
 	if (p->state != PEER_FREE)
 		send_away(l, p, "too many have connected and say nothing");
 	p->state = PEER_NEW;
-	channel_open(&p->ch, stream_plain(sock));
+	channel_open(&p->ch, stream);
 	return 0;
 }
 
@@ -217,7 +223,9 @@ static int on_claim(struct page_lend *l, struct peer *p)
 /* It speaks CRIU's protocol, or none. */
 static void on_plain(struct page_lend *l, struct peer *p)
 {
-	if (l->opts.token->len) {
+	if (frame_is_tls(p->hello.frame.command)) {
+		send_away(l, p, "it speaks TLS, and we do not (--tls)");
+	} else if (l->opts.token->len) {
 		send_away(l, p, "it has no token");
 	} else if (l->session) {
 		send_away(l, p, "it is not who has the session");

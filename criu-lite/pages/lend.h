@@ -14,6 +14,7 @@
 
 struct page_lend;
 struct page_offer;
+struct tls;
 struct token;
 
 struct lend_options {
@@ -22,6 +23,7 @@ struct lend_options {
 	const struct page_offer *offers;
 	size_t n_offers;
 	const struct token *token;	/* without one, anybody is given what he asks for */
+	struct tls *tls;		/* NULL: bytes go as they are */
 };
 
 #define LEND_PLAIN 1

@@ -74,6 +74,9 @@ int page_link_open(struct page_link *link, enum image_type type, uint64_t key)
 		err = receive_answer(link, &has_parent, sizeof(has_parent));
 	if (err)
 		return err;
+	if (has_parent > 1)
+		return log_errno(-EPROTO, "page server: its answer (%#x) is none; or it speaks "
+				 "TLS, and we do not (--tls)", has_parent);
 	if (has_parent)
 		return log_errno(-ENOTSUP, "page server: it has a parent of %s %" PRIu64 ": saving "
 				 "what has changed is not supported yet",

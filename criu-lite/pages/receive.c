@@ -202,6 +202,9 @@ static int receive_one(struct receiver *rc)
 	for (size_t i = 0; i < ARRAY_SIZE(receive_table); i++)
 		if (receive_table[i].command == frame.command)
 			return receive_table[i].handle(rc, &frame);
+	if (frame_is_tls(frame.command))
+		return log_errno(-EPROTO, "page server: the dump speaks TLS, and we do not "
+				 "(--tls)");
 	return log_errno(-EPROTO, "page server: unknown command %#" PRIx16, frame.command);
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "util/clock.h"
+#include "util/log.h"
 
 static int plain_begin(struct stream *s)
 {
@@ -90,6 +91,11 @@ int stream_begin_wait(struct stream *s, int timeout_ms)
 			return -errno;
 	}
 	return err;
+}
+
+int stream_begin_error(const struct stream *s, int err, const char *who)
+{
+	return log_errno(err, "%s: no session%s%s", who, s->why ? ": " : "", s->why ? s->why : "");
 }
 
 ssize_t stream_send(struct stream *s, const void *buf, size_t len, int flags)

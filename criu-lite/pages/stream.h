@@ -6,7 +6,7 @@
  * What poll(2) says is about the socket. A stream may have taken more out of it than it was
  * asked for: stream_pending().
  *
- * Nothing is logged. Where an errno does not tell why a call failed, stream->why does.
+ * Nothing is logged but by one. Where an errno does not tell why a call failed, stream->why does.
  */
 #ifndef CRIU_LITE_PAGES_STREAM_H
 #define CRIU_LITE_PAGES_STREAM_H
@@ -48,6 +48,8 @@ int stream_begin(struct stream *s);
 short stream_wants(const struct stream *s);
 /* The same, and waits for it: 0; -ETIMEDOUT after @timeout_ms; -errno. */
 int stream_begin_wait(struct stream *s, int timeout_ms);
+/* Logs what became of it, for @who; returns @err. */
+int stream_begin_error(const struct stream *s, int err, const char *who);
 
 /*
  * As send(2) and recv(2), which @flags are for, but for signals, which they are not
