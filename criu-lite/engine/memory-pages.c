@@ -9,7 +9,8 @@
  *
  * Ranges are announced to the page sink as they are found, and gathered; a full
  * batch goes through the parasite to the pages file in one go, so that neither
- * a large block nor ten thousand small ones cost more than they must. The
+ * a large block nor ten thousand small ones cost more than they must. Where bytes
+ * must go through our hands, to be encrypted, they are read from outside. The
  * page that a stack pointer is in is needed at once by a lazy restore, and is
  * not marked as lazy. With --lazy-pages, what is lazy is announced and nothing
  * more: its bytes stay where they are (post-copy.h).

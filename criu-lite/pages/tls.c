@@ -79,7 +79,7 @@ struct tls_session {
 	gnutls_session_t gnutls;
 	int fd;
 	int flags;			/* of the call that is under way */
-	int err;			/* errno of the socket, when it failed */
+	int err;			/* errno of the socket, when it failed; 0: it did not */
 	bool begun;
 	bool ended;			/* the socket has, in whatever the other end was saying */
 };
@@ -273,16 +273,20 @@ static ssize_t tls_send(struct stream *s, const void *buf, size_t len, int flags
 	return n < 0 ? session_error(s, n) : n;
 }
 
-/* Who wants to negotiate anew is refused: nobody here has a reason to. */
+/*
+ * What came may have been for gnutls alone (a ticket), which then says AGAIN, as it does when the
+ * socket has nothing. Who wants to negotiate anew is refused: nobody here has a reason to.
+ */
 static ssize_t tls_receive(struct stream *s, void *buf, size_t len, int flags)
 {
 	struct tls_session *ts = s->session;
 	ssize_t n;
 
 	ts->flags = flags;
+	ts->err = 0;
 	do
 		n = ts->tls->lib.gnutls_record_recv(ts->gnutls, buf, len);
-	while (n == GNUTLS_E_INTERRUPTED);
+	while (n == GNUTLS_E_INTERRUPTED || (n == GNUTLS_E_AGAIN && !ts->err));
 	return n < 0 ? session_error(s, n) : n;
 }
 
