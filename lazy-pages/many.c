@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "pages/handoff.h"
+#include "pages/packet.h"
 #include "util/array.h"
 #include "util/cleanup.h"
 #include "util/log.h"
@@ -31,7 +32,7 @@ struct many {
 /* One that can't be served is told so, by the end of the connection. */
 static int start_child(struct many *m)
 {
-	_cleanup_close_ int sock = handoff_accept(m->listener);
+	_cleanup_close_ int sock = packet_accept(m->listener);
 	pid_t *child;
 
 	if (sock < 0)

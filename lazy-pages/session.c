@@ -26,6 +26,7 @@
 #include "lazy-pages/serve.h"
 #include "lazy-pages/server.h"
 #include "pages/handoff.h"
+#include "pages/packet.h"
 #include "pages/source.h"
 #include "sys/uffd.h"
 #include "util/array.h"
@@ -266,7 +267,7 @@ static int session_ready(struct server *server, struct watch *watch, uint32_t ev
 
 static int listener_ready(struct server *server, struct watch *watch, uint32_t events)
 {
-	int sock = handoff_accept(watch->fd);
+	int sock = packet_accept(watch->fd);
 
 	if (sock == -EAGAIN || sock == -EPERM)
 		return 0;

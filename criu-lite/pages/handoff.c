@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "pages/packet.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -30,7 +31,6 @@
 #define HANDOFF_VERSION 1u
 /* Keeps a message well below the default limit of a socket's buffer. */
 #define RANGES_PER_RECORD 1024u
-#define RECORD_FDS_MAX 4
 /* How long a client waits before it tries again to connect. */
 #define RETRY_MIN_MS 1u
 #define RETRY_MAX_MS 50u
@@ -70,12 +70,6 @@ const char *handoff_type_str(enum handoff_type type)
 	return shape_table[type].name;
 }
 
-/* A message with its descriptors. */
-union control {
-	char room[CMSG_SPACE(sizeof(int) * RECORD_FDS_MAX)];
-	struct cmsghdr align;
-};
-
 static int send_record(int sock, struct wire_record *rec, const struct handoff_range *ranges,
 		       const int *fds, unsigned int n_fds)
 {
@@ -83,42 +77,12 @@ static int send_record(int sock, struct wire_record *rec, const struct handoff_r
 		{ rec, sizeof(*rec) },
 		{ (void *)ranges, rec->n_ranges * sizeof(*ranges) },
 	};
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = rec->n_ranges ? 2 : 1 };
-	union control control = { 0 };
+	int err;
 
 	rec->magic = HANDOFF_MAGIC;
-	if (n_fds) {
-		struct cmsghdr *cmsg;
-
-		msg.msg_control = &control;
-		msg.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
-		cmsg = CMSG_FIRSTHDR(&msg);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
-		memcpy(CMSG_DATA(cmsg), fds, sizeof(int) * n_fds);
-	}
-	while (sendmsg(sock, &msg, MSG_NOSIGNAL) < 0) {
-		if (errno != EINTR)
-			return log_errno(-errno, "lazy-pages socket: cannot send %s %" PRIu64,
-					 handoff_type_str(rec->type), rec->id);
-	}
-	return 0;
-}
-
-/* Only root and our own user may give us memory, or take it. */
-static int check_peer(int sock)
-{
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
-
-	if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &len))
-		return log_errno(-errno, "lazy-pages socket: cannot tell who is there");
-	if (peer.uid == 0 || peer.uid == geteuid())
-		return 0;
-	log_error("lazy-pages socket: uid %u (pid %d) is neither root nor us: turned away",
-		  peer.uid, peer.pid);
-	return -EPERM;
+	err = packet_send(sock, iov, rec->n_ranges ? 2 : 1, fds, n_fds);
+	return err ? log_errno(err, "lazy-pages socket: cannot send %s %" PRIu64,
+			       handoff_type_str(rec->type), rec->id) : 0;
 }
 
 /* The path goes through /proc, since a socket's path holds 107 bytes at most. */
@@ -205,7 +169,7 @@ int handoff_connect(int workdir_fd, unsigned int timeout_ms)
 		wait = MIN(wait * 2, RETRY_MAX_MS);
 	}
 	if (!err)
-		err = check_peer(sock);
+		err = packet_check_peer(sock);
 	if (!err)
 		err = send_record(sock, &hello, NULL, NULL, 0);
 	if (!err)
@@ -312,20 +276,6 @@ int handoff_listen(int workdir_fd)
 	return take_fd(&sock);
 }
 
-int handoff_accept(int listen_fd)
-{
-	_cleanup_close_ int sock = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	int err;
-
-	if (sock < 0) {
-		if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
-			return -EAGAIN;
-		return log_errno(-errno, "%s: cannot accept", HANDOFF_SOCKET_NAME);
-	}
-	err = check_peer(sock);
-	return err ? err : take_fd(&sock);
-}
-
 int handoff_send_status(int sock, int status)
 {
 	struct wire_record rec = { .type = HANDOFF_STATUS, .status = status };
@@ -341,30 +291,6 @@ void handoff_record_fini(struct handoff_record *rec)
 	if (rec->pidfd >= 0)
 		close(rec->pidfd);
 	*rec = (struct handoff_record){ .fd = -1, .pidfd = -1 };
-}
-
-/* Takes all descriptors out of a message, however many there are. */
-static unsigned int collect_fds(struct msghdr *msg, int fds[RECORD_FDS_MAX])
-{
-	unsigned int n_fds = 0;
-
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
-		size_t n;
-
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (size_t i = 0; i < n; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-			if (n_fds < RECORD_FDS_MAX)
-				fds[n_fds++] = fd;
-			else
-				close(fd);
-		}
-	}
-	return n_fds;
 }
 
 static bool range_valid(const struct handoff_range *r, uint64_t after)
@@ -455,12 +381,7 @@ int handoff_receive(int sock, struct handoff_record *rec)
 		{ &wire, sizeof(wire) },
 		{ ranges, RANGES_PER_RECORD * sizeof(*ranges) },
 	};
-	union control control;
-	struct msghdr msg = {
-		.msg_iov = iov, .msg_iovlen = 2,
-		.msg_control = &control, .msg_controllen = sizeof(control),
-	};
-	int fds[RECORD_FDS_MAX];
+	int fds[PACKET_FDS_MAX];
 	unsigned int n_fds;
 	const char *fault;
 	ssize_t len;
@@ -469,26 +390,19 @@ int handoff_receive(int sock, struct handoff_record *rec)
 	*rec = (struct handoff_record){ .fd = -1, .pidfd = -1 };
 	if (!ranges)
 		return log_errno(-ENOMEM, "lazy-pages socket: cannot receive");
-	len = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-	if (len < 0) {
-		if (errno == EAGAIN || errno == EINTR)
-			return -EAGAIN;
-		/* The peer is gone, with something unread: an end like any other. */
-		if (errno == ECONNRESET)
-			return 0;
-		return log_errno(-errno, "lazy-pages socket: cannot receive");
-	}
-	n_fds = collect_fds(&msg, fds);
+	len = packet_receive(sock, iov, ARRAY_SIZE(iov), fds, &n_fds);
+	if (len == -EAGAIN)
+		return len;
+	if (len < 0 && len != -EMSGSIZE)
+		return log_errno(len, "lazy-pages socket: cannot receive");
 	if (!len && !n_fds)
 		return 0;
-	fault = msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ?
-		"is too long" : record_fault(&wire, len, ranges, n_fds);
+	fault = len < 0 ? "is too long" : record_fault(&wire, len, ranges, n_fds);
 	if (!fault) {
 		err = fill_record(rec, &wire, ranges, fds);
 		return err ? err : 1;
 	}
-	for (unsigned int i = 0; i < n_fds; i++)
-		close(fds[i]);
+	packet_close_fds(fds, n_fds);
 	log_error("lazy-pages socket: a record (%s) %s",
 		  len < (ssize_t)sizeof(wire) ? "?" : handoff_type_str(wire.type), fault);
 	return -EPROTO;

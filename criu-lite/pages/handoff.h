@@ -122,14 +122,9 @@ struct handoff_record {
 /*
  * Makes the socket below the work directory, replacing a stale one, and
  * listens. Returns the descriptor, non-blocking and close-on-exec, or -errno.
+ * packet_accept() takes who connects.
  */
 int handoff_listen(int workdir_fd);
-/*
- * Takes one connection and checks who it is. Returns the socket (non-blocking,
- * close-on-exec), -EAGAIN (nobody there), -EPERM (a stranger, logged; the
- * caller goes on listening), or -errno.
- */
-int handoff_accept(int listen_fd);
 /*
  * Receives one record. Returns 1; 0 at the end of the connection; -EAGAIN when
  * none is there; -EPROTO (logged) when the record is not what this header

@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "pages/handoff.h"
+#include "pages/packet.h"
 #include "util/cleanup.h"
 #include "util/macro.h"
 
@@ -287,7 +288,7 @@ static void test_connect(void **state)
 	assert_int_equal(st.st_mode & 07777, 0600);
 	/* One that is listened at is not taken away. */
 	assert_int_equal(handoff_listen(dir), -EADDRINUSE);
-	sock = handoff_accept(listener);
+	sock = packet_accept(listener);
 	assert_true(sock >= 0);
 	assert_int_equal(handoff_receive(sock, &rec), 0);
 	close(sock);
@@ -297,7 +298,7 @@ static void test_connect(void **state)
 		sock = handoff_connect(dir, 5000);
 		_exit(sock < 0 || handoff_complete(sock, -1, 3) != -ESTALE);
 	}
-	while ((sock = handoff_accept(listener)) == -EAGAIN)
+	while ((sock = packet_accept(listener)) == -EAGAIN)
 		usleep(1000);
 	while ((status = handoff_receive(sock, &rec)) == -EAGAIN)
 		usleep(1000);
@@ -355,7 +356,7 @@ static void test_stranger(void **state)
 			_exit(1);
 		_exit(handoff_connect(dir, 2000) != -ECONNRESET);
 	}
-	while ((status = handoff_accept(listener)) == -EAGAIN)
+	while ((status = packet_accept(listener)) == -EAGAIN)
 		usleep(1000);
 	assert_int_equal(status, -EPERM);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
