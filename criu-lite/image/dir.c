@@ -39,21 +39,26 @@ static int dir_new(int fd, char *path, unsigned int depth, struct image_dir **di
 	return 0;
 }
 
+int image_dir_take(int fd, const char *name, struct image_dir **dir)
+{
+	_cleanup_close_ int ours = fd;
+	_cleanup_free_ char *copy = strdup(name);
+	int r = copy ? dir_new(ours, copy, 0, dir) : -ENOMEM;
+
+	if (r < 0)
+		return log_errno(r, "%s: cannot use the image directory", name);
+	take_fd(&ours);
+	take_ptr(copy);
+	return 0;
+}
+
 int image_dir_open(const char *path, struct image_dir **dir)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_free_ char *copy = NULL;
-	int r;
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
 		return log_errno(-errno, "%s: cannot open the image directory", path);
-	copy = strdup(path);
-	r = copy ? dir_new(fd, copy, 0, dir) : -ENOMEM;
-	if (r < 0)
-		return log_errno(r, "%s: cannot open the image directory", path);
-	take_fd(&fd);
-	take_ptr(copy);
-	return 0;
+	return image_dir_take(fd, path, dir);
 }
 
 int image_dir_open_parent(const struct image_dir *dir, struct image_dir **parent)

@@ -37,6 +37,8 @@ struct image_dir {
 
 /* Opens an existing directory. Returns 0 or -errno, logged. */
 int image_dir_open(const char *path, struct image_dir **dir);
+/* One that is open; @name is for the log. Takes @fd, also on failure. 0 or -errno, logged. */
+int image_dir_take(int fd, const char *name, struct image_dir **dir);
 void image_dir_free(struct image_dir *dir);
 DEFINE_CLEANUP(struct image_dir *, image_dir, image_dir_free)
 

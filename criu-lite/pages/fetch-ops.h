@@ -50,6 +50,7 @@ struct page_fetch {
 	uint64_t window;
 	uint64_t calm;			/* bytes that came since the last fault */
 	bool lost;			/* nothing can be asked for now */
+	uint64_t session;		/* 0: it cannot be gone on with */
 };
 
 void fetch_init(struct page_fetch *f, const struct fetch_ops *ops, int fd);

@@ -221,6 +221,11 @@ bool page_fetch_lost(const struct page_fetch *f)
 	return f->lost;
 }
 
+uint64_t page_fetch_session(const struct page_fetch *f)
+{
+	return f->session;
+}
+
 void page_fetch_leave(struct page_fetch *f)
 {
 	if (f->ops->leave)

@@ -82,6 +82,8 @@ void page_fetch_unwanted(struct page_fetch *fetch);
 int page_fetch_receive(struct page_fetch *fetch);
 /* Nothing comes for now: the server is looked for. */
 bool page_fetch_lost(const struct page_fetch *fetch);
+/* What a hello names who wants to go on with the session elsewhere; 0: nobody can. */
+uint64_t page_fetch_session(const struct page_fetch *fetch);
 
 /*
  * Tells the server that nothing is wanted any more, and waits for its word that

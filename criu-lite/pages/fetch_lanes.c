@@ -78,7 +78,6 @@ struct lanes_fetch {
 	struct page_fetch base;		/* its fd is the epoll */
 	struct fetch_options opts;
 	struct tcp_address server;
-	uint64_t session;
 	uint32_t last_id;
 	int timer;
 	struct lane lanes[HELLO_LANES];
@@ -236,7 +235,7 @@ static int go_on(struct lanes_fetch *lf, struct lane *lane)
 	if (lane->state == LANE_BEGINNING) {
 		r = stream_begin(&lane->ch.stream);
 		if (!r) {
-			hello_ask_init(&lane->hello, lf->opts.token, lf->session, lane->number,
+			hello_ask_init(&lane->hello, lf->opts.token, lf->base.session, lane->number,
 				       lf->opts.wait ? HELLO_RETRY_ALWAYS : lf->opts.retry);
 			lane->state = LANE_HELLO;
 		}
@@ -267,7 +266,8 @@ static int check_limit(struct lanes_fetch *lf, const struct lane *lane)
 		  lane->why ? ": " : "", lane->why ? lane->why : "");
 	if (!lf->told)
 		return log_errno(lane->err ? lane->err : -ETIMEDOUT, "page server: gave it up");
-	log_error("page server: tasks that touch memory which it has will wait until it is back");
+	log_error("page server: tasks that touch memory which it has will wait until it is back, "
+		  "or lazy-pages --attach brings another");
 	return 0;
 }
 
@@ -549,9 +549,9 @@ int page_fetch_lanes_new(struct stream stream, uint64_t session, const struct fe
 		return log_errno(-ENOMEM, "page server: no session");
 	}
 	lf->opts = *opts;
-	lf->session = session;
 	lf->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	fetch_init(&lf->base, &lanes_fetch_ops, epoll_create1(EPOLL_CLOEXEC));
+	lf->base.session = session;
 	for (size_t i = 0; i < HELLO_LANES; i++)
 		lf->lanes[i].ch.stream = lf->lanes[i].spoilt = STREAM_CLOSED;
 	channel_open(&lf->lanes[HELLO_BULK].ch, stream);

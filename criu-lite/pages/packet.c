@@ -15,16 +15,23 @@ union control {
 	struct cmsghdr align;
 };
 
-/* Only root and our own user may give us memory, or take it. */
+int packet_peer(int sock, struct ucred *peer)
+{
+	socklen_t len = sizeof(*peer);
+
+	if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, peer, &len))
+		return log_errno(-errno, "lazy-pages socket: cannot tell who is there");
+	/* Only root and our own user may give us memory, or take it. */
+	return peer->uid == 0 || peer->uid == geteuid() ? 0 : -EPERM;
+}
+
 int packet_check_peer(int sock)
 {
 	struct ucred peer;
-	socklen_t len = sizeof(peer);
+	int err = packet_peer(sock, &peer);
 
-	if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &len))
-		return log_errno(-errno, "lazy-pages socket: cannot tell who is there");
-	if (peer.uid == 0 || peer.uid == geteuid())
-		return 0;
+	if (err != -EPERM)
+		return err;
 	log_error("lazy-pages socket: uid %u (pid %d) is neither root nor us: turned away",
 		  peer.uid, peer.pid);
 	return -EPERM;

@@ -13,8 +13,11 @@
 #define PACKET_FDS_MAX 4
 
 struct iovec;
+struct ucred;
 
-/* Whether the other end is root or our own user: 0, -EPERM or -errno, logged. */
+/* Who the other end is. 0: root or our own user; -EPERM: neither; -errno, logged. */
+int packet_peer(int sock, struct ucred *peer);
+/* The same for who turns strangers away: -EPERM is logged, too. */
 int packet_check_peer(int sock);
 /*
  * Takes one connection and checks who it is. Returns the socket (non-blocking,

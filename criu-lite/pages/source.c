@@ -15,6 +15,9 @@
 #include "util/log.h"
 #include "util/macro.h"
 
+/* No address space and no segment has more addresses. */
+#define SOURCE_END (1ULL << 47)
+
 static const char *source_of(const struct page_source *src)
 {
 	return src->type == IMAGE_SHMEM_PAGEMAP ? "segment" : "task";
@@ -70,6 +73,23 @@ int source_will_need(struct page_source *src, uint64_t addr, uint64_t len, uint6
 {
 	*near = 0;
 	return len ? src->ops->will_need(src, addr, len, near) : 0;
+}
+
+int source_compare(struct page_source *a, struct page_source *b, uint64_t *at)
+{
+	for (*at = 0; *at < SOURCE_END;) {
+		struct source_run one, other;
+		int err = source_find(a, *at, SOURCE_END - *at, &one);
+
+		if (!err)
+			err = source_find(b, *at, SOURCE_END - *at, &other);
+		if (err)
+			return err;
+		if (one.kind != other.kind)
+			return -ESTALE;
+		*at += MIN(one.len, other.len);
+	}
+	return 0;
 }
 
 void source_free(struct page_source *src)

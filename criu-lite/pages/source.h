@@ -77,6 +77,11 @@ int source_hurry(struct page_source *src, uint64_t addr);
  * perhaps. Returns 0 or -errno, logged.
  */
 int source_will_need(struct page_source *src, uint64_t addr, uint64_t len, uint64_t *near);
+/*
+ * Whether two sources have pages at the same addresses. 0; -ESTALE: they differ, the first time at
+ * *@at; or -errno, logged.
+ */
+int source_compare(struct page_source *a, struct page_source *b, uint64_t *at);
 void source_free(struct page_source *src);
 DEFINE_CLEANUP(struct page_source *, source, source_free)
 
@@ -93,5 +98,7 @@ int source_file_open(struct image_dir *dir, enum image_type type, uint64_t key,
  */
 int source_remote_open(struct image_dir *dir, uint64_t pid, struct page_fetch *fetch,
 		       struct page_source **src);
+/* From here on a source of that kind asks @fetch. */
+void source_remote_ask(struct page_source *src, struct page_fetch *fetch);
 
 #endif

@@ -97,6 +97,11 @@ static const struct page_source_ops remote_source_ops = {
 	.free = remote_free,
 };
 
+void source_remote_ask(struct page_source *src, struct page_fetch *fetch)
+{
+	remote_source(src)->fetch = fetch;
+}
+
 int source_remote_open(struct image_dir *dir, uint64_t pid, struct page_fetch *fetch,
 		       struct page_source **src)
 {

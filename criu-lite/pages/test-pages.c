@@ -484,6 +484,37 @@ static void test_huge(void **state)
 	assert_int_equal(vma_huge(&vma), 0);
 }
 
+/* |aaaaa....a|: where there are pages counts, and not how they are cut; another has one less. */
+static void test_compare(void **state)
+{
+	static const struct entry whole[] = {
+		{ 0, 5, PAGE_PRESENT }, { 9, 1, PAGE_PRESENT | PAGE_LAZY },
+	}, cut[] = {
+		{ 0, 2, PAGE_PRESENT }, { 2, 3, PAGE_PRESENT | PAGE_LAZY }, { 9, 1, PAGE_PRESENT },
+	}, less[] = {
+		{ 0, 4, PAGE_PRESENT }, { 9, 1, PAGE_PRESENT },
+	};
+	const struct dirs *d = *state;
+	struct page_source *a, *b, *c;
+	uint64_t at;
+
+	write_map(d->top, 'a', whole, ARRAY_SIZE(whole));
+	write_map(d->parent, 'b', cut, ARRAY_SIZE(cut));
+	write_map(d->grand, 'c', less, ARRAY_SIZE(less));
+	assert_int_equal(source_file_open(d->top, IMAGE_PAGEMAP, KEY, &a), 0);
+	assert_int_equal(source_file_open(d->parent, IMAGE_PAGEMAP, KEY, &b), 0);
+	assert_int_equal(source_file_open(d->grand, IMAGE_PAGEMAP, KEY, &c), 0);
+	assert_int_equal(source_compare(a, a, &at), 0);
+	assert_int_equal(source_compare(a, b, &at), 0);
+	assert_int_equal(source_compare(a, c, &at), -ESTALE);
+	assert_int_equal(at, AT(4));
+	assert_int_equal(source_compare(c, b, &at), -ESTALE);
+	assert_int_equal(at, AT(4));
+	source_free(a);
+	source_free(b);
+	source_free(c);
+}
+
 static void change(struct image_dir *dir, enum image_type type, off_t at, int bits)
 {
 	int fd = image_open_raw(dir, type, 1, O_RDWR);
@@ -551,6 +582,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_chain, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_circle, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_checksums, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_compare, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_legacy, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hostile, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lazy_only, setup, teardown),
