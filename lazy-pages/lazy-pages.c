@@ -17,6 +17,7 @@
 
 #include "image/dir.h"
 #include "image/reader.h"
+#include "lazy-pages/adopt.h"
 #include "lazy-pages/guard.h"
 #include "lazy-pages/loop.h"
 #include "lazy-pages/many.h"
@@ -56,8 +57,7 @@ static int guardian_ready(struct server *server, struct watch *watch, uint32_t e
 {
 	log_warn("lazy-pages: the guardian (pid %d) was killed; serving goes on without it",
 		 server->guardian_pid);
-	server_unwatch(server, watch);
-	close(take_fd(&watch->fd));
+	server_close_watch(server, watch);
 	return 0;
 }
 
@@ -66,8 +66,7 @@ static int starter_ready(struct server *server, struct watch *watch, uint32_t ev
 	if (!server->greeted)
 		return log_errno(-ECONNABORTED, "lazy-pages: the restore that started the server "
 				 "ended before it connected");
-	server_unwatch(server, watch);
-	close(take_fd(&watch->fd));
+	server_close_watch(server, watch);
 	return 0;
 }
 
@@ -79,9 +78,6 @@ static int remote_ready(struct server *server, struct watch *watch, uint32_t eve
 /* Connects before anybody waits for us. */
 static int connect_dump(struct server *server, const struct lazy_options *opts)
 {
-	struct fetch_options fetch = {
-		.token = &server->token, .retry = opts->retry, .wait = opts->on_loss_wait,
-	};
 	int sock, err;
 
 	if (!opts->server_address)
@@ -91,11 +87,14 @@ static int connect_dump(struct server *server, const struct lazy_options *opts)
 		err = tls_load(opts->tls, &server->tls);
 	if (err)
 		return err;
-	fetch.tls = server->tls;
 	sock = tcp_connect(opts->server_address, opts->server_port, PATIENCE_MS);
 	if (sock < 0)
 		return sock;
-	err = page_fetch_open(sock, &fetch, &server->fetch);
+	server->fetch_options = (struct fetch_options){
+		.token = &server->token, .tls = server->tls, .retry = opts->retry,
+		.wait = opts->on_loss_wait,
+	};
+	err = page_fetch_open(sock, &server->fetch_options, &server->fetch);
 	if (err)
 		return err;
 	/* It may be more than one socket. */
@@ -145,8 +144,10 @@ static int serve(void *arg, int guardian)
 		err = server_watch(server, &server->starter);
 	if (!err && server->fetch)
 		err = server_watch(server, &server->remote);
-	if (!err)
+	if (!err) {
+		adopt_listen(server);
 		err = loop_run(server);
+	}
 	if (err && server->fetch)
 		page_fetch_leave(server->fetch);
 	progress_end(server);
@@ -203,6 +204,8 @@ int lazy_pages_run(const struct lazy_options *opts)
 		.listener.fd = -1, .session.fd = -1, .signals.fd = -1, .guardian.fd = -1,
 		.starter = { .fd = opts->starter_fd, .ready = starter_ready },
 		.remote.fd = -1,
+		.adoption = { .listener.fd = -1, .peer.fd = -1, .greet.fd = -1,
+			      .stream = STREAM_CLOSED },
 		.spaces = TAILQ_HEAD_INITIALIZER(server.spaces),
 		.segments = TAILQ_HEAD_INITIALIZER(server.segments),
 		.demand_only = opts->background == LAZY_NONE, .recording = opts->record,
@@ -219,6 +222,8 @@ int lazy_pages_run(const struct lazy_options *opts)
 	if (image_dir_open(opts->images_dir, &images) || check_images(images))
 		return 1;
 	server.images = images;
+	if (adopt_remember(&server))
+		return 1;
 	if (opts->background == LAZY_LINEAR && working_set_load(&server.working_set, images))
 		log_warn("%s: its working set is not used", opts->images_dir);
 	/* A space takes a descriptor, and a tree may fork a lot of them. */

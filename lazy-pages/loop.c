@@ -20,7 +20,6 @@
 #include "lazy-pages/progress.h"
 #include "lazy-pages/serve.h"
 #include "lazy-pages/server.h"
-#include "pages/fetch.h"
 #include "util/clock.h"
 #include "util/log.h"
 #include "util/macro.h"
@@ -98,11 +97,6 @@ static bool anything_held(const struct server *server)
 	return false;
 }
 
-static bool source_lost(const struct server *server)
-{
-	return server->fetch && page_fetch_lost(server->fetch);
-}
-
 /* What there is to do when nobody waits for anything. */
 static int work_ahead(struct server *server, bool *worked)
 {
@@ -111,7 +105,7 @@ static int work_ahead(struct server *server, bool *worked)
 	if (!server->complete)
 		return 0;
 	/* As long as nothing comes, nothing that is filled says that a task has ended. */
-	if (source_lost(server))
+	if (server_source_lost(server))
 		err = serve_probe(server);
 	if (err)
 		return err;
@@ -135,7 +129,8 @@ static bool finished(const struct server *server)
 /* How long the next round waits for input: not at all while there is work. */
 static int64_t next_wait(struct server *server, int n, bool worked)
 {
-	const bool only_demand = (server->demand_only || source_lost(server)) && server->complete;
+	const bool only_demand = server->complete &&
+				 (server->demand_only || server_source_lost(server));
 	const bool deferred = anything_deferred(server);
 
 	if (n || worked)

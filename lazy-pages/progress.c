@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "lazy-pages/adopt.h"
 #include "lazy-pages/server.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -67,4 +68,7 @@ void progress_say(const struct server *server)
 
 	line_of(server, line, sizeof(line));
 	log_msg("lazy-pages: %s%s", line, server->complete ? "" : " (the restore is not over)");
+	if (server_source_lost(server))
+		log_msg("lazy-pages: the source is lost: waiting for it, or for another "
+			"(criu-lite lazy-pages --attach %d)", adopt_pid(server));
 }

@@ -45,6 +45,14 @@ void server_unwatch(struct server *server, struct watch *watch)
 	epoll_ctl(server->epoll, EPOLL_CTL_DEL, watch->fd, NULL);
 }
 
+void server_close_watch(struct server *server, struct watch *watch)
+{
+	if (watch->fd < 0)
+		return;
+	server_unwatch(server, watch);
+	close(take_fd(&watch->fd));
+}
+
 static int set_held(struct server *server, struct lazy_space *sp, bool held)
 {
 	struct epoll_event ev = { .events = held ? 0 : EPOLLIN, .data.ptr = &sp->watch };
@@ -65,6 +73,18 @@ int server_hold(struct server *server, struct lazy_space *sp)
 int server_resume(struct server *server, struct lazy_space *sp)
 {
 	return set_held(server, sp, false);
+}
+
+bool server_source_lost(const struct server *server)
+{
+	return server->fetch && page_fetch_lost(server->fetch);
+}
+
+int server_open_source(struct server *server, struct image_dir *dir, int pid,
+		       struct page_source **pages)
+{
+	return server->fetch ? source_remote_open(dir, pid, server->fetch, pages) :
+			       source_file_open(dir, IMAGE_PAGEMAP, pid, pages);
 }
 
 struct lazy_space *server_add_space(struct server *server, int uffd, int pid,
@@ -140,6 +160,7 @@ static void drop_space(struct server *server, struct lazy_space *sp)
 	close(sp->watch.fd);
 	if (!--sp->source->refs) {
 		source_free(sp->source->pages);
+		source_free(sp->source->next);
 		free(sp->source);
 	}
 	free(sp->faults);
@@ -157,6 +178,7 @@ static void drop_segment(struct server *server, struct lazy_segment *ls)
 	if (ls->uffd >= 0)
 		close(ls->uffd);
 	source_free(ls->source);
+	source_free(ls->next);
 	free(ls);
 }
 

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "images/inventory.pb-c.h"
 #include "lazy-pages/fill.h"
 #include "lazy-pages/huge.h"
 #include "lazy-pages/order.h"
@@ -21,6 +22,10 @@
 #include "lazy-pages/space.h"
 #include "lazy-pages/stats.h"
 #include "lazy-pages/working-set.h"
+#include "pages/attach.h"
+#include "pages/fetch.h"
+#include "pages/hello.h"
+#include "pages/stream.h"
 #include "pages/token.h"
 
 struct image_dir;
@@ -39,6 +44,7 @@ struct watch {
 /* The page source of a task, shared with the children it forks. */
 struct task_source {
 	struct page_source *pages;
+	struct page_source *next;	/* adopt.c: is to take its place; NULL: none */
 	unsigned int refs;		/* spaces */
 };
 
@@ -93,6 +99,7 @@ struct lazy_segment {
 	TAILQ_ENTRY(lazy_segment) link;
 	struct segment segment;
 	struct page_source *source;
+	struct page_source *next;	/* as in struct task_source */
 	uint64_t window;		/* address of the mapping; 0: its file has not come yet */
 	int uffd;
 	uint64_t cursor;
@@ -104,6 +111,19 @@ static inline bool space_needs_quiet(const struct lazy_space *sp)
 {
 	return sp->n_young || sp->doubtful.end || space_unsettled(&sp->space);
 }
+
+/* Who brings another source of pages: adopt.c. */
+struct adoption {
+	struct watch listener, peer;
+	struct watch greet;		/* a page server that is said hello to, over this */
+	struct stream stream;
+	struct hello hello;
+	enum attach_type kind;		/* what the peer may give; 0: nothing */
+	char name[ATTACH_TEXT_SIZE];	/* of what it gives, for the log */
+	char *inventory;		/* of the dump, as it is in its file */
+	size_t inventory_len;
+	InventoryEntry *listed;	/* of the images that were attached; NULL: none were */
+};
 
 TAILQ_HEAD(lazy_space_list, lazy_space);
 TAILQ_HEAD(lazy_segment_list, lazy_segment);
@@ -122,7 +142,9 @@ struct server {
 	struct watch remote;		/* the connection of the fetch */
 	struct token token;		/* what it proves itself with */
 	struct tls *tls;		/* and what hides it; NULL: nothing */
+	struct fetch_options fetch_options;
 	struct page_fetch *fetch;	/* asks the dump for what it still has; NULL: all is here */
+	struct adoption adoption;
 	struct lazy_space_list spaces;
 	struct lazy_segment_list segments;
 	int *pidfds;			/* of all tasks; open to the end: the guardian needs them */
@@ -153,6 +175,9 @@ struct server {
  */
 struct lazy_space *server_add_space(struct server *server, int uffd, int pid,
 				    unsigned int serial, struct task_source *source);
+/* The source of the pages of task @pid in @dir. 0 or -errno, logged but for -ENOENT. */
+int server_open_source(struct server *server, struct image_dir *dir, int pid,
+		       struct page_source **pages);
 /* The space of the task itself, not of its children; NULL: it was not handed over, or dropped. */
 struct lazy_space *server_find_task(struct server *server, uint64_t pid);
 /* NULL: it was not mentioned, or dropped. */
@@ -164,6 +189,9 @@ struct lazy_segment *server_find_segment(struct server *server, uint64_t shmid);
 struct lazy_segment *server_segment(struct server *server, uint64_t shmid, unsigned int huge);
 /* Gives a segment its file, from which it maps it. Takes @fd. 0 or -errno, logged. */
 int server_segment_file(struct server *server, struct lazy_segment *ls, int fd);
+
+/* Pages do not come for now: their source is looked for. */
+bool server_source_lost(const struct server *server);
 
 /* No event is on its way to the space: also none that its children should know of. */
 void server_quiet(struct server *server, struct lazy_space *sp);
@@ -178,6 +206,8 @@ void server_reap(struct server *server);
 /* Watches for input. @watch->fd and ready are set. 0 or -errno, logged. */
 int server_watch(struct server *server, struct watch *watch);
 void server_unwatch(struct server *server, struct watch *watch);
+/* The same, and closes it, if it is open. */
+void server_close_watch(struct server *server, struct watch *watch);
 /* Stops and resumes watching a space's userfaultfd (sp->held). 0 or -errno, logged. */
 int server_hold(struct server *server, struct lazy_space *sp);
 int server_resume(struct server *server, struct lazy_space *sp);

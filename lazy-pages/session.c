@@ -34,14 +34,6 @@
 #include "util/log.h"
 #include "util/macro.h"
 
-static void close_watch(struct server *server, struct watch *watch)
-{
-	if (watch->fd < 0)
-		return;
-	server_unwatch(server, watch);
-	close(take_fd(&watch->fd));
-}
-
 static int on_hello(struct server *server, struct handoff_record *rec)
 {
 	server->greeted = true;
@@ -49,7 +41,7 @@ static int on_hello(struct server *server, struct handoff_record *rec)
 	if (server->listener.fd < 0)
 		return handoff_send_status(server->session.fd, 0);
 	/* Nobody else is served: who comes next finds no socket, and waits or starts one. */
-	close_watch(server, &server->listener);
+	server_close_watch(server, &server->listener);
 	if (unlinkat(server->workdir_fd, HANDOFF_SOCKET_NAME, 0) && errno != ENOENT)
 		log_warn("lazy-pages: cannot remove %s", HANDOFF_SOCKET_NAME);
 	return handoff_send_status(server->session.fd, 0);
@@ -134,9 +126,7 @@ static int on_task(struct server *server, struct handoff_record *rec)
 		return log_errno(-ENOMEM, "task %d: cannot take it over", rec->pid);
 	}
 	*pidfd = take_fd(&rec->pidfd);
-	err = server->fetch ?
-		source_remote_open(server->images, rec->pid, server->fetch, &source->pages) :
-		source_file_open(server->images, IMAGE_PAGEMAP, rec->pid, &source->pages);
+	err = server_open_source(server, server->images, rec->pid, &source->pages);
 	if (err) {
 		free(source);
 		return log_errno(err, "task %d: cannot use its page map", rec->pid);
@@ -228,7 +218,7 @@ static int apply_record(struct server *server, struct handoff_record *rec)
 
 static int on_hangup(struct server *server)
 {
-	close_watch(server, &server->session);
+	server_close_watch(server, &server->session);
 	/* What the dump still has is not to be lost to a restore that came to nothing. */
 	if (server->complete && !server->running && server->fetch)
 		return log_errno(-ECONNRESET, "lazy-pages: restore ended before its tasks ran");
@@ -261,7 +251,7 @@ static int session_ready(struct server *server, struct watch *watch, uint32_t ev
 	err = handoff_send_status(watch->fd, ret);
 	if (server->greeted)
 		return ret;
-	close_watch(server, watch);
+	server_close_watch(server, watch);
 	return err == -EPIPE ? 0 : err;
 }
 
@@ -274,7 +264,7 @@ static int listener_ready(struct server *server, struct watch *watch, uint32_t e
 	if (sock < 0)
 		return sock;
 	/* The last one to come is the one that is listened to. */
-	close_watch(server, &server->session);
+	server_close_watch(server, &server->session);
 	server->session = (struct watch){ .fd = sock, .ready = session_ready };
 	return server_watch(server, &server->session);
 }

@@ -39,6 +39,7 @@ struct options {
 	bool tls;			/* on the connections of pages */
 	const char *tls_cacert, *tls_cacrl, *tls_cert, *tls_key;	/* NULL: the default ones */
 	bool tls_no_cn_verify;		/* who is connected to may have any name */
+	int attach;			/* lazy-pages: a task whose server gets another source */
 	int retry;			/* lazy-pages: seconds for which a lost dump is looked for */
 	int on_loss;			/* lazy-pages: and what then, enum on_loss */
 	uint64_t ghost_limit;		/* bytes that a file without a name may have */

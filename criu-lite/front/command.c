@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/options.h"
+#include "engine/attach.h"
 #include "engine/check.h"
 #include "engine/dump.h"
 #include "engine/lazy.h"
@@ -41,7 +42,7 @@ static int run_lazy_pages(const struct options *opts)
 {
 	if (opts->page_server && !opts->port)
 		return log_errno(-EINVAL, "lazy-pages --page-server: which one? Say --port PORT");
-	return lazy_serve(opts);
+	return opts->attach ? attach_run(opts) : lazy_serve(opts);
 }
 
 static int run_page_server(const struct options *opts)
