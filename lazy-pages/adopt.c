@@ -214,6 +214,8 @@ static void put_next(struct server *server)
 
 	TAILQ_FOREACH(sp, &server->spaces, link) {
 		sp->ahead = (struct ahead){};
+		for (size_t i = 0; i < sp->n_faults; i++)
+			sp->faults[i].damaged = false;
 		if (!sp->source->next)
 			continue;
 		source_free(sp->source->pages);
@@ -266,6 +268,7 @@ static int on_images(struct server *server, const struct attach_message *m, int 
 		err = open_next(server, dir);
 	if (!err) {
 		put_next(server);
+		server->damaged = false;
 		put_images(server, take_ptr(dir), inventory);
 		return taken(server);
 	}

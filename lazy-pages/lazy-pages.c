@@ -33,6 +33,7 @@
 #include "util/cleanup.h"
 #include "util/io.h"
 #include "util/log.h"
+#include "util/mapped.h"
 
 /* A dump that is silent for so long, while there is something to say, is gone. */
 #define PATIENCE_MS 60000
@@ -139,6 +140,8 @@ static int serve(void *arg, int guardian)
 	server->guardian = (struct watch){ .fd = guardian, .ready = guardian_ready };
 	err = server_watch(server, &server->guardian);
 	if (!err)
+		err = mapped_catch();
+	if (!err)
 		err = watch_signals(server);
 	if (!err && server->starter.fd >= 0)
 		err = server_watch(server, &server->starter);
@@ -212,6 +215,7 @@ int lazy_pages_run(const struct lazy_options *opts)
 		.stats_name = opts->stats,
 		.on_terminal = opts->starter_fd < 0 && !opts->many && isatty(STDERR_FILENO) &&
 			       log_threshold() == LOG_LEVEL_WARN,
+		.wait_on_loss = opts->on_loss_wait,
 		.chunk = SERVE_CHUNK_MIN,
 	};
 

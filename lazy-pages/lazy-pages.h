@@ -42,7 +42,8 @@ struct lazy_options {
 	const char *token_file;		/* what proves who is who; NULL: nothing */
 	const struct tls_files *tls;	/* NULL: without */
 	unsigned int retry;		/* seconds for which a lost dump is looked for */
-	bool on_loss_wait;		/* and then, too: tasks wait; else the tree is killed */
+	/* And then, too, and when images are damaged, tasks wait; else the tree is killed. */
+	bool on_loss_wait;
 };
 
 /*

@@ -107,7 +107,7 @@ static int work_ahead(struct server *server, bool *worked)
 	/* As long as nothing comes, nothing that is filled says that a task has ended. */
 	if (server_source_lost(server))
 		err = serve_probe(server);
-	if (err)
+	if (err || server->damaged)
 		return err;
 	if (!server->demand_only)
 		return serve_background(server, worked);

@@ -117,6 +117,11 @@ static int look_at_task(struct server *server, struct lazy_space *sp, bool *unkn
 		case PEEK_MADVISE:
 			err = serve_windows(server, sp, start,
 					    start + ALIGN_UP(len, PAGE_SIZE));
+			/* As long as they can't be brought it must not go on. */
+			if (err == -EAGAIN) {
+				*unknown = true;
+				err = 0;
+			}
 			break;
 		case PEEK_UNKNOWN:
 			*unknown = true;

@@ -87,18 +87,28 @@ static int apply(struct server *server, struct lazy_space *sp, uint64_t start, u
 	return 0;
 }
 
+/* Whether a lookup came to nothing that ends the server: what it was for has to wait. */
+static bool has_to_wait(int err)
+{
+	return err == -EAGAIN || err == -ENODATA;
+}
+
 /*
  * What to fill with at @at of the source, in pages of @page bytes: up to run->len, or one
- * huge page. @pending: there is something; else it is zero. -EAGAIN: not yet.
+ * huge page. @pending: there is something; else it is zero. -EAGAIN: not yet; -ENODATA: not
+ * from this source.
  */
 static int find_content(struct server *server, struct page_source *source, bool pending,
 			uint64_t at, uint64_t page, struct source_run *run)
 {
 	const uint64_t len = run->len;
+	int err;
 
-	if (pending)
-		return page > PAGE_SIZE ? huge_lookup(&server->huge, source, at, page, run) :
-					  source_lookup(source, at, len, run);
+	if (pending) {
+		err = page > PAGE_SIZE ? huge_lookup(&server->huge, source, at, page, run) :
+					 source_lookup(source, at, len, run);
+		return err ? server_judge_lookup(server, err) : 0;
+	}
 	*run = (struct source_run){ .kind = SOURCE_HOLE, .len = len };
 	if (page == PAGE_SIZE)
 		return 0;
@@ -107,8 +117,11 @@ static int find_content(struct server *server, struct page_source *source, bool 
 	return run->data ? 0 : -ENOMEM;
 }
 
-/* Through the server's own window on it: no events are outstanding there, ever. */
-int serve_segment_pages(struct server *server, struct lazy_segment *ls, uint64_t offset,
+/*
+ * Through the server's own window on it: no events are outstanding there, ever. -EAGAIN,
+ * -ENODATA: as find_content().
+ */
+static int fill_segment(struct server *server, struct lazy_segment *ls, uint64_t offset,
 			uint64_t len, uint64_t *done)
 {
 	const uint64_t page = segment_page(&ls->segment);
@@ -140,6 +153,18 @@ int serve_segment_pages(struct server *server, struct lazy_segment *ls, uint64_t
 	if (outcome == FILL_FILLED && run.kind == SOURCE_HOLE)
 		server->stats.zero_pages += *done >> PAGE_SHIFT;
 	return segment_filled(&ls->segment, offset, offset + *done);
+}
+
+int serve_segment_pages(struct server *server, struct lazy_segment *ls, uint64_t offset,
+			uint64_t len, uint64_t *done)
+{
+	int err;
+
+	*done = 0;
+	if (server->damaged && range_find(&ls->segment.map, offset))
+		return 0;
+	err = fill_segment(server, ls, offset, len, done);
+	return has_to_wait(err) ? 0 : err;
 }
 
 static struct lazy_segment *window_segment(const struct range *r)
@@ -176,24 +201,19 @@ static int try_fill(struct server *server, struct lazy_space *sp, const struct r
 /*
  * Fills [@addr, @addr + @len), or a first part of it, and of huge pages the one that is
  * there. Of memory that holds nothing, and that the map has forgotten, the kernel says
- * that its pages are larger. -EAGAIN: its content is not here yet.
+ * that its pages are larger. -EAGAIN, -ENODATA: as find_content().
  */
 static int fill_private(struct server *server, struct lazy_space *sp, const struct range *r,
 			uint64_t addr, uint64_t len, struct filled *filled)
 {
 	int err;
 
-	/* What an event says that waits for another is not in the map yet. */
-	if (order_waits(&sp->order)) {
+	/* An event that waits for another, or to be decided, is not in the map yet. */
+	if (order_waits(&sp->order) || sp->doubtful.end) {
 		filled->outcome = FILL_AGAIN;
 		return apply(server, sp, addr, 0, FILL_AGAIN);
 	}
 	filled->page = r ? range_page(r) : PAGE_SIZE;
-	/* Nothing is filled before that: nor would the kernel have it. */
-	if (sp->doubtful.end) {
-		filled->outcome = FILL_AGAIN;
-		return apply(server, sp, addr, 0, FILL_AGAIN);
-	}
 	err = try_fill(server, sp, r, addr, len, filled);
 	while (!err && filled->outcome == FILL_LARGER && !filled->data &&
 	       huge_larger(filled->page)) {
@@ -207,11 +227,13 @@ int serve_task_pages(struct server *server, struct lazy_space *sp, const struct 
 		     uint64_t addr, uint64_t len, uint64_t *done)
 {
 	struct filled filled = {};
-	int err = fill_private(server, sp, r, addr, len, &filled);
+	int err = 0;
 
+	if (!server->damaged)
+		err = fill_private(server, sp, r, addr, len, &filled);
 	*done = filled.done;
 	if (err)
-		return err == -EAGAIN ? 0 : err;
+		return has_to_wait(err) ? 0 : err;
 	if (filled.outcome == FILL_FILLED && filled.data)
 		server->stats.background_pages += filled.done >> PAGE_SHIFT;
 	return 0;
@@ -253,7 +275,7 @@ static int answer_window(struct server *server, struct lazy_space *sp, const str
 
 	/* Past its end there is nothing to bring: the access fails by itself. */
 	if (offset < ls->segment.size || !ls->window) {
-		err = serve_segment_pages(server, ls, offset, page, &done);
+		err = fill_segment(server, ls, offset, page, &done);
 		if (!err && !done && page > PAGE_SIZE)
 			err = no_huge_page(sp->name, addr, page);
 		if (err)
@@ -305,7 +327,8 @@ static uint64_t answer_len(const struct server *server, const struct lazy_space 
 {
 	bool last = fault == &sp->faults[sp->n_faults - 1];
 
-	if (!server->complete || server->demand_only || server->recording || server->fetch)
+	if (!server->complete || server->demand_only || server->recording || server->fetch ||
+	    server->damaged)
 		return PAGE_SIZE;
 	if (!last || !r || r->kind != RANGE_PENDING || r->start != fault->addr)
 		return PAGE_SIZE;
@@ -316,9 +339,13 @@ static int answer_private(struct server *server, struct lazy_space *sp, const st
 			  const struct lazy_fault *fault)
 {
 	uint64_t addr = fault->addr, source = r ? r->source + (addr - r->start) : 0;
+	uint64_t len = answer_len(server, sp, r, fault);
 	struct filled filled = {};
-	int err = fill_private(server, sp, r, addr, answer_len(server, sp, r, fault), &filled);
+	int err = fill_private(server, sp, r, addr, len, &filled);
 
+	/* One of those behind it is damaged, and perhaps not the one that is waited for. */
+	if (err == -ENODATA && len > PAGE_SIZE)
+		err = fill_private(server, sp, r, addr, PAGE_SIZE, &filled);
 	if (err == -EAGAIN) {
 		err = source_hurry(sp->source->pages, source);
 		return err ? err : -EAGAIN;
@@ -341,13 +368,19 @@ static int answer_private(struct server *server, struct lazy_space *sp, const st
 	return 0;
 }
 
-static int answer(struct server *server, struct lazy_space *sp, const struct lazy_fault *fault)
+/* -EAGAIN: it has to wait. */
+static int answer(struct server *server, struct lazy_space *sp, struct lazy_fault *fault)
 {
 	const struct range *r = space_fault(&sp->space, fault->addr);
+	int err;
 
-	if (r && r->kind == RANGE_SHARED)
-		return answer_window(server, sp, r, fault->addr);
-	return answer_private(server, sp, r, fault);
+	/* Unless nothing of it is wanted any more. */
+	if (fault->damaged && r && r->kind != RANGE_SETTLED)
+		return -EAGAIN;
+	err = r && r->kind == RANGE_SHARED ? answer_window(server, sp, r, fault->addr) :
+					     answer_private(server, sp, r, fault);
+	fault->damaged = err == -ENODATA;
+	return fault->damaged ? -EAGAIN : err;
 }
 
 int serve_faults(struct server *server, struct lazy_space *sp)
@@ -667,6 +700,8 @@ int serve_windows(struct server *server, struct lazy_space *sp, uint64_t start, 
 
 		if (err)
 			return err;
+		if (!done && server->damaged)
+			return -EAGAIN;
 		if (!done)
 			return log_errno(-ENOMEM, "segment %" PRIu64 ": no memory for its pages",
 					 ls->segment.shmid);

@@ -58,7 +58,7 @@ int serve_settle_space(struct server *server, struct lazy_space *sp);
 int serve_settle(struct server *server);
 /* Looks which address spaces are no more, where no filling would tell. */
 int serve_probe(struct server *server);
-/* Fills the pages of all windows in [start, end) now. */
+/* Fills the pages of all windows in [start, end) now. -EAGAIN: they are damaged, and wait. */
 int serve_windows(struct server *server, struct lazy_space *sp, uint64_t start, uint64_t end);
 
 #endif

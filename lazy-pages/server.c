@@ -25,6 +25,7 @@
 #include "util/log.h"
 #include "util/macro.h"
 
+#include "lazy-pages/adopt.h"
 #include "lazy-pages/event.h"
 
 /* No segment is longer: it is more than the addresses a task has. */
@@ -77,7 +78,21 @@ int server_resume(struct server *server, struct lazy_space *sp)
 
 bool server_source_lost(const struct server *server)
 {
-	return server->fetch && page_fetch_lost(server->fetch);
+	return server->damaged || (server->fetch && page_fetch_lost(server->fetch));
+}
+
+int server_judge_lookup(struct server *server, int err)
+{
+	if (err != -EBADMSG && err != -EIO)
+		return err;
+	/* Before that nothing is lost but a restore that can be done again. */
+	if (!server->wait_on_loss || !server->complete)
+		return err;
+	if (!server->damaged)
+		log_error("lazy-pages: images are damaged: who touches such pages waits for a good copy "
+			  "(criu-lite lazy-pages --attach %d -D DIR)", adopt_pid(server));
+	server->damaged = true;
+	return -ENODATA;
 }
 
 int server_open_source(struct server *server, struct image_dir *dir, int pid,

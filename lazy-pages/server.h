@@ -56,6 +56,7 @@ struct ahead {
 struct lazy_fault {
 	uint64_t addr;
 	uint64_t read_ns;		/* when, by clock_ns() */
+	bool damaged;			/* what the source has there is: waits for another */
 };
 
 struct lazy_space {
@@ -150,6 +151,8 @@ struct server {
 	int *pidfds;			/* of all tasks; open to the end: the guardian needs them */
 	size_t n_pidfds, cap_pidfds;
 	int guardian_pid;
+	bool wait_on_loss;		/* for another source; else the tree is killed */
+	bool damaged;			/* pages of the images are: none are brought ahead */
 	bool greeted;			/* restore said hello */
 	bool complete;			/* all was handed over: the background may work */
 	bool running;			/* restore said that nothing can go wrong with it any more */
@@ -192,6 +195,12 @@ int server_segment_file(struct server *server, struct lazy_segment *ls, int fd);
 
 /* Pages do not come for now: their source is looked for. */
 bool server_source_lost(const struct server *server);
+
+/*
+ * A lookup came to @err. -ENODATA, and server->damaged is set: whoever needs that page waits for
+ * another source. Else @err: there is no going on, or (-EAGAIN) no need for it.
+ */
+int server_judge_lookup(struct server *server, int err);
 
 /* No event is on its way to the space: also none that its children should know of. */
 void server_quiet(struct server *server, struct lazy_space *sp);

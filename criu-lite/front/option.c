@@ -75,7 +75,7 @@ const struct option_row option_table[] = {
 	{ "on-demand", 0, OPTION_BOOL, RESTORE | LAZY, NULL,
 	  "lazy: bring no page that nobody touches", FIELD(on_demand) },
 	{ "on-loss", 0, OPTION_CHOICE, LAZY, "kill|wait",
-	  "when the dump is lost for good: kill the tree (default), or let tasks wait for it",
+	  "when pages are lost for good: kill the tree (default), or let tasks wait for them",
 	  FIELD(on_loss) },
 	{ "page-server", 0, OPTION_BOOL, DUMP | LAZY, NULL,
 	  "send memory to the page server at --address and --port, or bring it from there",

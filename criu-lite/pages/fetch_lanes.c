@@ -8,7 +8,8 @@
  * Answers name their request, and may come in any order; those to one request come in the
  * order of its pages, in as many messages as there are. What has come and is sound is kept
  * when a lane is lost; the rest is asked for again on the next connection. A request whose
- * answer was damaged twice is an error: it is no accident then.
+ * answer was damaged twice is an error: it is no accident then. Who waits all the same gets
+ * another way to the dump, or a better one in time.
  *
  * Nobody looks at pages before their checksums were.
  */
@@ -345,12 +346,22 @@ static int on_damage(struct lanes_fetch *lf, struct lane *lane)
 {
 	struct fetch_request *r = find_request(lf, lane, lane->ch.head.id);
 
-	if (lane->damaged || (r && r->damaged))
-		return log_errno(-EBADMSG, "page server: its answers come damaged, again and again");
+	const bool again = lane->damaged || (r && r->damaged);
+	int err;
+
+	if (again)
+		log_error("page server: its answers come damaged, again and again%s",
+			  lf->opts.wait ? ": tasks wait until they do not, or lazy-pages --attach "
+					  "brings another way to it" : "");
+	if (again && !lf->opts.wait)
+		return -EBADMSG;
 	lane->damaged = true;
 	if (r)
 		r->damaged = true;
-	return lose_lane(lf, lane, -EBADMSG, true);
+	err = lose_lane(lf, lane, -EBADMSG, true);
+	if (again)
+		lane->next_ns += BACKOFF_MAX_NS;
+	return err;
 }
 
 /* No longer than the window at once: who feeds us must not keep us from faults. */

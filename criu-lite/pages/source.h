@@ -29,9 +29,7 @@ struct source_run {
 	uint64_t len;			/* bytes, a multiple of the page size, not 0 */
 	/*
 	 * SOURCE_DATA: @len bytes, valid until the next call for this or any
-	 * other source. They may be a mapped file: a damaged disk shows as
-	 * SIGBUS when they are read here, and as EFAULT when the kernel reads
-	 * them (UFFDIO_COPY).
+	 * other source. They may be a mapped file, which was readable just now.
 	 */
 	const void *data;
 };
@@ -64,7 +62,7 @@ struct page_source {
 /*
  * What the source has for [@addr, @addr + @len), page-aligned, @len not 0: the
  * run that begins at @addr, not longer than @len. Returns 0, -EAGAIN (not yet:
- * ask again), or -errno, logged.
+ * ask again), or -errno, logged: -EBADMSG and -EIO when an image is damaged.
  */
 int source_lookup(struct page_source *src, uint64_t addr, uint64_t len, struct source_run *run);
 /* The same without its bytes: what kind it is and how long. Never -EAGAIN. */

@@ -16,6 +16,7 @@
 #include "pages/source.h"
 #include "util/log.h"
 #include "util/macro.h"
+#include "util/mapped.h"
 
 struct file_source {
 	struct page_source base;
@@ -56,18 +57,42 @@ static int file_find(struct page_source *src, uint64_t addr, uint64_t len,
 	return 0;
 }
 
-/* A damaged page is nobody's page. */
+struct look {
+	const struct file_source *fs;
+	const struct page_extent *e;
+	uint64_t addr;
+	const struct source_run *run;
+};
+
+/* A damaged page is nobody's page. Without checksums what counts is that it can be read. */
+static int look_at_pages(void *arg)
+{
+	const struct look *look = arg;
+	const struct source_run *run = look->run;
+	const uint32_t *crcs = look->fs->crcs[look->e->file];
+
+	if (crcs)
+		return page_map_check(look->fs->map, look->e, look->addr,
+				      crcs + (page_extent_offset(look->e, look->addr) >> PAGE_SHIFT),
+				      run->data, run->len);
+	for (uint64_t at = 0; at < run->len; at += PAGE_SIZE)
+		(void)*((const volatile char *)run->data + at);
+	return 0;
+}
+
 static int file_lookup(struct page_source *src, uint64_t addr, uint64_t len,
 		       struct source_run *run)
 {
 	struct file_source *fs = file_source(src);
 	const struct page_extent *e = find_run(fs, addr, len, run);
-	const uint32_t *crcs = e ? fs->crcs[e->file] : NULL;
+	struct look look = { fs, e, addr, run };
+	int err = e ? mapped_read(look_at_pages, &look) : 0;
 
-	if (!crcs)
-		return 0;
-	crcs += page_extent_offset(e, addr) >> PAGE_SHIFT;
-	return page_map_check(fs->map, e, addr, crcs, run->data, run->len);
+	if (err != -EIO)
+		return err;
+	return log_errno(err, "pages-%u: cannot read what it has at %#" PRIx64 " of %s %" PRIu64,
+			 fs->map->files[e->file].pages_id, addr,
+			 src->type == IMAGE_SHMEM_PAGEMAP ? "segment" : "task", src->key);
 }
 
 /* Starts reading from the disk, without waiting for it. */

@@ -5,11 +5,12 @@ import random
 import shutil
 import signal
 import subprocess
+import threading
 
 from lending import Between, expect_taken, lent, lent_bytes, there
 from lending import serve as serve_lent
 from runner import process
-from victim import CRIU_LITE, ROUNDS, Skip, Victim, test, text
+from victim import CRIU_LITE, PAGE, ROUNDS, Skip, Victim, test, text
 
 # Memory that nobody touches before a file is there; then another one says whether it was right.
 COLD = """
@@ -24,6 +25,14 @@ def look():
     os.rename(sys.argv[1] + ".new", sys.argv[1] + ".saw")
 threading.Thread(target=look, daemon=True).start()
 """
+
+
+# The same in memory that is shared with a child.
+COLD_SHARED = COLD.replace("""cold_digest =""", """
+import mmap
+private, cold = cold, mmap.mmap(-1, len(cold))
+cold[:] = private
+cold_digest =""")
 
 
 def attach(pid, *options, **kwargs):
@@ -56,10 +65,13 @@ def serve(v, images, *options):
 
 
 def wait_for(server, words):
-    said = ""
-    while words not in said:
-        said = server.stderr.readline()
-        assert said, "it has ended, and never said: " + words
+    timer = threading.Timer(30, process.kill_tree, (server.pid,))
+    timer.start()
+    said = ["and nothing"]
+    while words not in said[-1]:
+        assert said[-1], "it never said %r, but %s" % (words, said)
+        said.append(server.stderr.readline())
+    timer.cancel()
 
 
 def copy(v, name):
@@ -69,6 +81,12 @@ def copy(v, name):
 def pages_of(images):
     return [os.path.join(images, n) for n in os.listdir(images)
             if n.startswith("pages-") and not n.startswith("pages-crc-")]
+
+
+def cut_copy(v):
+    name = copy(v, "cut")
+    cut(name)
+    return name
 
 
 def look(v):
@@ -104,6 +122,86 @@ def another_copy_of_the_images(work):
         look(v)
         expect_right(v)
         assert "second is attached" in expect_drained(v, server)
+
+
+def scribble(images):
+    for path in pages_of(images):
+        size = os.path.getsize(path)
+        with open(path, "r+b") as file:
+            file.write(b"\xa5" * size)
+
+
+def cut(images):
+    for path in pages_of(images):
+        os.truncate(path, 0)
+
+
+@test
+def damaged_images_and_a_good_copy(work):
+    """Other bytes, or none any more, with and without a background: who needs them waits."""
+    for number, (damage, shared) in enumerate(((scribble, False), (cut, False), (cut, True))):
+        own = os.path.join(work, str(number))
+        os.makedirs(own)
+        with Victim(own, COLD_SHARED if shared else COLD) as v:
+            v.dump()
+            bad, good = copy(v, "bad"), copy(v, "good")
+            server = serve(v, bad, "--on-loss", "wait")
+            v.restore("--lazy-pages")
+            damage(bad)
+            look(v)
+            wait_for(server, "lazy-pages --attach")
+            server.send_signal(signal.SIGUSR1)
+            wait_for(server, "waiting for it, or for another")
+            # They are the same dump's, to the byte of the inventory.
+            expect_refused(v.pid, "cannot be used", "-D", cut_copy(v))
+            assert server.poll() is None and not os.path.exists(v.out + ".saw")
+            expect_attached(v.pid, "-D", good)
+            expect_right(v)
+            expect_drained(v, server)
+
+
+@test
+def damaged_images_and_nobody_who_waits(work):
+    """Without --on-loss=wait the tree is killed, and never sees what is not its own."""
+    for number, damage in enumerate((scribble, cut)):
+        own = os.path.join(work, str(number))
+        os.makedirs(own)
+        with Victim(own, COLD) as v:
+            v.dump()
+            bad = copy(v, "bad")
+            server = serve(v, bad)
+            v.restore("--lazy-pages")
+            damage(bad)
+            look(v)
+            said = server.communicate(timeout=60)[1]
+            assert server.returncode == 1 and "killing the restored tasks" in said, said
+            assert "the server failed (status" in said, said
+            v.expect_gone()
+            assert not os.path.exists(v.out + ".saw")
+
+
+@test
+def a_drain_that_finds_damaged_images(work):
+    """In the background: pages that are sound still come when they are touched."""
+    with Victim(work, COLD) as v:
+        v.dump()
+        bad, good = copy(v, "bad"), copy(v, "good")
+        server = serve(v, bad, "--on-loss", "wait")
+        v.restore("--lazy-pages")
+        path = max(pages_of(bad), key=os.path.getsize)
+        # Of each other page nothing is left; SIGTERM begins to bring all.
+        with open(path, "r+b") as file:
+            for at in range(PAGE, os.path.getsize(path), 2 * PAGE):
+                file.seek(at)
+                file.write(b"\xa5" * PAGE)
+        server.send_signal(signal.SIGTERM)
+        wait_for(server, "lazy-pages --attach")
+        expect_attached(v.pid, "-D", good)
+        look(v)
+        expect_right(v)
+        said = server.communicate(timeout=60)[1]
+        assert server.returncode == 0, said
+        v.expect_work()
 
 
 @test
@@ -163,9 +261,34 @@ def a_source_from_another_user(work):
         assert "neither root nor us" in expect_drained(v, server)
 
 
+def take_by_a_sound_road(v, port, size):
+    """There: the first road spoils whatever goes over it, from somewhere on."""
+    first = Between(port, [random.randrange(size // 8, size // 4)] * 2 + [120] * 100000, damage=True)
+    server = serve_lent(v, first.port, "--on-loss", "wait")
+    r = v.run("restore", "-d", "--lazy-pages")
+    assert r.returncode == 0, r.stderr
+    wait_for(server, "again and again")
+    look(v)
+    expect_attached(v.pid, "--page-server", "--port", str(Between(port, []).port))
+    expect_right(v)
+    said = server.communicate(timeout=60)[1]
+    assert server.returncode == 0, said
+    v.expect_work()
+
+
+@test
+def a_road_that_spoils_everything(work):
+    """With --on-loss=wait it is no reason to kill the tree: there is another road."""
+    with Victim(work, COLD) as v:
+        size = lent_bytes(v)
+        with lent(v) as lender:
+            there(take_by_a_sound_road, v, lender.port, size)
+            expect_taken(v, lender)
+
+
 def take_by_another_road(v, port, size, stranger):
     """There: the first road to the dump ends somewhere, and leads nowhere from then on."""
-    first = Between(port, [random.randrange(200, size // 2)] * 2 + [0] * 100000)
+    first = Between(port, [random.randrange(size // 8, size // 4)] * 2 + [0] * 100000)
     server = serve_lent(v, first.port, "--on-loss", "wait")
     r = v.run("restore", "-d", "--lazy-pages")
     assert r.returncode == 0, r.stderr
