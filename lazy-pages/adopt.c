@@ -6,8 +6,8 @@
  *
  *	images		the inventory, byte by byte. It was written last, it lists all images with
  *			their checksums, those of the pages too, and CRIU's has a number that is
- *			drawn anew for each dump. Then the list is held against the files, and the
- *			page maps against those that are in use.
+ *			drawn anew for each dump. So are those of its parents. Then the list is held
+ *			against the files, and the page maps against those that are in use.
  *	a page server	the session. Its number is random, and known to the dump and to us.
  *
  * Nothing changes before everything is known to be right: all new sources are opened beside the
@@ -43,7 +43,7 @@
 #include "util/log.h"
 #include "util/macro.h"
 
-/* More bytes than the list of a million images takes. */
+/* More bytes than the lists of a million images take. */
 #define INVENTORY_MAX (256L << 20)
 /* Deeper than any real tree; a bound on a walk of what changes as we look. */
 #define DEPTH_MAX 4096
@@ -79,32 +79,76 @@ static int taken(struct server *server)
 	return answer(server, 0, "");
 }
 
-static int read_inventory(const struct image_dir *dir, char **bytes, size_t *len)
+/* Adds a file's length and its bytes to what is there. 0 or -errno, not logged. */
+static int add_file(int fd, struct inventories *all)
 {
-	_cleanup_close_ int fd = image_open_raw(dir, IMAGE_INVENTORY, 0, O_RDONLY | O_CLOEXEC);
-	_cleanup_free_ char *buf = NULL;
 	struct stat st;
-	ssize_t n;
+	char *more;
+	uint64_t len;
 
-	if (fd < 0)
-		return fd == -ENOENT ? log_errno(fd, "%s: no inventory", dir->path) : fd;
 	if (fstat(fd, &st))
-		return log_errno(-errno, "%s/inventory.img: cannot stat", dir->path);
-	if (st.st_size > INVENTORY_MAX)
-		return log_errno(-EFBIG, "%s/inventory.img", dir->path);
-	buf = malloc(st.st_size + 1);
-	n = buf ? read_all(fd, buf, st.st_size) : -ENOMEM;
-	if (n != st.st_size)
-		return log_errno(n < 0 ? n : -EIO, "%s/inventory.img: cannot read", dir->path);
-	*bytes = take_ptr(buf);
-	*len = n;
+		return -errno;
+	len = st.st_size;
+	if (len > INVENTORY_MAX || all->len > INVENTORY_MAX)
+		return -EFBIG;
+	more = realloc(all->bytes, all->len + sizeof(len) + len);
+	if (!more)
+		return -ENOMEM;
+	all->bytes = more;
+	memcpy(more + all->len, &len, sizeof(len));
+	all->len += sizeof(len);
+	if (read_all(fd, more + all->len, len) != (ssize_t)len)
+		return -EIO;
+	all->len += len;
 	return 0;
 }
 
-int adopt_remember(struct server *server)
+static int add_inventory(const struct image_dir *dir, struct inventories *all)
 {
-	return read_inventory(server->images, &server->adoption.inventory,
-			      &server->adoption.inventory_len);
+	_cleanup_close_ int fd = image_open_raw(dir, IMAGE_INVENTORY, 0, O_RDONLY | O_CLOEXEC);
+	int err;
+
+	if (fd < 0 && fd != -ENOENT)
+		return fd;
+	err = fd < 0 ? fd : add_file(fd, all);
+	return err ? log_errno(err, "%s/inventory.img: cannot read", dir->path) : 0;
+}
+
+/* That of @dir, and those of the directories that it builds on: pages may be there. */
+static int read_inventories(const struct image_dir *dir, struct inventories *all)
+{
+	_cleanup_(image_dir_cleanup) struct image_dir *parent = NULL;
+	int err = add_inventory(dir, all);
+
+	for (const struct image_dir *at = dir; !err;) {
+		struct image_dir *next;
+
+		err = image_dir_open_parent(at, &next);
+		if (err == -ENOENT)
+			return 0;
+		if (err)
+			break;
+		image_dir_free(parent);
+		at = parent = next;
+		err = add_inventory(at, all);
+	}
+	return err;
+}
+
+static void inventories_cleanup(struct inventories *all)
+{
+	free(all->bytes);
+}
+
+void adopt_remember(struct server *server)
+{
+	struct inventories *all = &server->adoption.inventories;
+
+	if (!read_inventories(server->images, all))
+		return;
+	log_warn("lazy-pages: no other copy of the images can be attached");
+	free(all->bytes);
+	*all = (struct inventories){};
 }
 
 int adopt_pid(const struct server *server)
@@ -231,15 +275,17 @@ static void put_next(struct server *server)
 /* 0; -ESTALE: of another dump; -errno; logged. */
 static int check_images(struct server *server, struct image_dir *dir, InventoryEntry **inventory)
 {
-	struct adoption *a = &server->adoption;
-	_cleanup_free_ char *bytes = NULL;
-	size_t len;
-	int err = read_inventory(dir, &bytes, &len);
+	const struct inventories *known = &server->adoption.inventories;
+	_cleanup_(inventories_cleanup) struct inventories all = {};
+	int err = read_inventories(dir, &all);
 
 	if (err)
 		return err;
-	if (len != a->inventory_len || memcmp(bytes, a->inventory, len))
-		return log_errno(-ESTALE, "%s/inventory.img: is that of another dump", dir->path);
+	if (!known->len)
+		return log_errno(-ENODATA, "%s: nobody knows what the other one was", dir->path);
+	if (all.len != known->len || memcmp(all.bytes, known->bytes, all.len))
+		return log_errno(-ESTALE, "%s/inventory.img: is that of another dump, or a parent's is",
+				 dir->path);
 	err = image_read_inventory(dir, inventory);
 	return err ? err : image_list_check(dir, *inventory, false);
 }

@@ -13,10 +13,10 @@
 struct server;
 
 /*
- * Keeps what tells this dump from others, while the images are there to be read. 0 or -errno,
- * logged.
+ * Keeps what tells this dump from others, while the images are there to be read. Without it,
+ * which is logged, no other images are taken.
  */
-int adopt_remember(struct server *server);
+void adopt_remember(struct server *server);
 /* Listens. Without it, which is logged, the server does all else. */
 void adopt_listen(struct server *server);
 /* A pid that `--attach` may be told, in our own pid namespace; 0: all those have ended. */

@@ -226,8 +226,7 @@ int lazy_pages_run(const struct lazy_options *opts)
 	if (image_dir_open(opts->images_dir, &images) || check_images(images))
 		return 1;
 	server.images = images;
-	if (adopt_remember(&server))
-		return 1;
+	adopt_remember(&server);
 	if (opts->background == LAZY_LINEAR && working_set_load(&server.working_set, images))
 		log_warn("%s: its working set is not used", opts->images_dir);
 	/* A space takes a descriptor, and a tree may fork a lot of them. */

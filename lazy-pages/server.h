@@ -113,6 +113,12 @@ static inline bool space_needs_quiet(const struct lazy_space *sp)
 	return sp->n_young || sp->doubtful.end || space_unsettled(&sp->space);
 }
 
+/* Those of a dump and of what it builds on, as they are in their files; a length before each. */
+struct inventories {
+	char *bytes;
+	size_t len;			/* 0: unknown */
+};
+
 /* Who brings another source of pages: adopt.c. */
 struct adoption {
 	struct watch listener, peer;
@@ -121,8 +127,7 @@ struct adoption {
 	struct hello hello;
 	enum attach_type kind;		/* what the peer may give; 0: nothing */
 	char name[ATTACH_TEXT_SIZE];	/* of what it gives, for the log */
-	char *inventory;		/* of the dump, as it is in its file */
-	size_t inventory_len;
+	struct inventories inventories;
 	InventoryEntry *listed;	/* of the images that were attached; NULL: none were */
 };
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import threading
 
-from lending import Between, expect_taken, lent, lent_bytes, there
+from lending import Between, expect_taken, lent, lent_bytes, there, write_token
 from lending import serve as serve_lent
 from runner import process
 from victim import CRIU_LITE, PAGE, ROUNDS, Skip, Victim, test, text
@@ -205,8 +205,32 @@ def a_drain_that_finds_damaged_images(work):
 
 
 @test
+def copies_in_turn(work):
+    """While pages are brought, and by some who are killed before they have said all."""
+    with Victim(work, COLD) as v:
+        v.dump()
+        copies = [copy(v, "first"), copy(v, "second")]
+        server = serve(v, v.images)
+        v.restore("--lazy-pages")
+        for number in range(20 * ROUNDS):
+            if number == 5:
+                look(v)
+            source = copies[number % 2]
+            if number % 3:
+                expect_attached(random.choice(v.pids), "-D", source)
+                continue
+            with subprocess.Popen([CRIU_LITE, "lazy-pages", "--attach", str(v.pid), "-D", source],
+                                  stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as hasty:
+                process.until(lambda: False, random.uniform(0, 0.02))
+                hasty.kill()
+        expect_right(v)
+        expect_drained(v, server)
+
+
+@test
 def copies_of_another_dump(work):
-    """Of the same tree, a moment before; without an inventory; changed since: all are refused."""
+    """Of the same tree, a moment before; on top of another one; without an inventory; changed
+    since: all are refused. What builds on the same as the images that are served is taken."""
     with Victim(work, COLD) as v:
         v.dump("--leave-running")
         other = copy(v, "other")
@@ -214,6 +238,8 @@ def copies_of_another_dump(work):
             os.unlink(os.path.join(v.images, name))
         v.dump()
         half, changed, less = copy(v, "half"), copy(v, "changed"), copy(v, "less")
+        built = copy(v, "built")
+        os.symlink(other, os.path.join(built, "parent"))
         os.unlink(os.path.join(half, "inventory.img"))
         with open(os.path.join(changed, "pagemap-%d.img" % v.pid), "r+b") as file:
             file.seek(-1, 2)
@@ -221,9 +247,17 @@ def copies_of_another_dump(work):
             file.seek(-1, 2)
             file.write(bytes([last[0] ^ 1]))
         os.unlink(os.path.join(less, "pagemap-%d.img" % v.pid))
+        server = serve(v, built)
+        v.restore("--lazy-pages")
+        expect_refused(v.pid, "of another dump", "-D", v.images)
+        again = shutil.copytree(built, os.path.join(work, "again"), symlinks=True)
+        expect_attached(v.pid, "-D", again)
+        expect_drained(v, server)
+        v.end()
         server = serve(v, v.images)
         v.restore("--lazy-pages")
-        expect_refused(v.pid, "of another dump", "-D", other)
+        for images in (other, built):
+            expect_refused(v.pid, "of another dump", "-D", images)
         for images in (half, changed, less):
             expect_refused(v.pid, "cannot be used", "-D", images)
         expect_refused(v.pid, "cannot open", "-D", os.path.join(work, "nowhere"))
@@ -261,10 +295,10 @@ def a_source_from_another_user(work):
         assert "neither root nor us" in expect_drained(v, server)
 
 
-def take_by_a_sound_road(v, port, size):
+def take_by_a_sound_road(v, port, size, *options):
     """There: the first road spoils whatever goes over it, from somewhere on."""
     first = Between(port, [random.randrange(size // 8, size // 4)] * 2 + [120] * 100000, damage=True)
-    server = serve_lent(v, first.port, "--on-loss", "wait")
+    server = serve_lent(v, first.port, "--on-loss", "wait", *options)
     r = v.run("restore", "-d", "--lazy-pages")
     assert r.returncode == 0, r.stderr
     wait_for(server, "again and again")
@@ -279,10 +313,11 @@ def take_by_a_sound_road(v, port, size):
 @test
 def a_road_that_spoils_everything(work):
     """With --on-loss=wait it is no reason to kill the tree: there is another road."""
+    token = write_token(work, "token", "the name of the game\n")
     with Victim(work, COLD) as v:
         size = lent_bytes(v)
-        with lent(v) as lender:
-            there(take_by_a_sound_road, v, lender.port, size)
+        with lent(v, "--token-file", token) as lender:
+            there(take_by_a_sound_road, v, lender.port, size, "--token-file", token)
             expect_taken(v, lender)
 
 
