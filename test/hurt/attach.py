@@ -7,6 +7,7 @@ import signal
 import subprocess
 import threading
 
+import many
 from lending import Between, expect_taken, lent, lent_bytes, there, write_token
 from lending import serve as serve_lent
 from runner import process
@@ -225,6 +226,24 @@ def copies_in_turn(work):
                 hasty.kill()
         expect_right(v)
         expect_drained(v, server)
+
+
+@test
+def one_tree_of_many(work):
+    """The server of that tree is found, and the others do not hear of it."""
+    images = os.path.join(work, "images")
+    many.start_counting(images)
+    good = shutil.copytree(images, os.path.join(work, "good"))
+    server = many.start_server(images, "--on-demand")
+    copies = [many.Copy(images) for _ in range(3)]
+    pids = [c.expect_work() for c in copies]
+    expect_attached(pids[1], "-D", good)
+    server.send_signal(signal.SIGTERM)
+    said = server.communicate(timeout=60)[1]
+    assert server.returncode == 0 and said.count("good is attached") == 1, said
+    for c in copies:
+        c.expect_work()
+        c.end()
 
 
 @test
