@@ -35,7 +35,10 @@ static enum attach_type kind_of(const struct options *opts)
 	return opts->page_server ? ATTACH_PAGE_SERVER : ATTACH_IMAGES;
 }
 
-/* Says *m, and puts the answer in its place; -errno, logged, when there is none. */
+/*
+ * Says *m, and puts the answer in its place; -errno, logged, when there is none, but for
+ * -ECONNRESET: the server has turned us away, or has ended.
+ */
 static int say(int sock, struct attach_message *m, int given, int timeout_ms)
 {
 	struct pollfd pfd = { .fd = sock, .events = POLLIN };
@@ -53,15 +56,17 @@ static int say(int sock, struct attach_message *m, int given, int timeout_ms)
 		return log_errno(-ETIMEDOUT, "--attach: a lazy-pages server does not answer");
 	ret = attach_receive(sock, m, &fd);
 	if (ret == 0)
-		return log_errno(-ECONNRESET, "--attach: a lazy-pages server turned us away, or "
-				 "has ended");
+		return -ECONNRESET;
 	if (ret > 0 && m->type == ATTACH_ANSWER)
 		return 0;
 	close_cleanup(&fd);
 	return ret > 0 ? log_errno(-EPROTO, "--attach: a lazy-pages server gives no answer") : ret;
 }
 
-/* 0: it serves that task, and *sock is the connection; -ESRCH: it does not; -errno, logged. */
+/*
+ * 0: it serves that task, and *sock is the connection; -ESRCH: it does not; -ECONNRESET: it
+ * does not say, since it has ended, or takes nothing from us; -errno, logged.
+ */
 static int ask(const char *name, const struct options *opts, int *sock)
 {
 	_cleanup_close_ int to = attach_connect(name);
@@ -104,7 +109,9 @@ static int find_server(const struct options *opts, int *sock)
 			failed = err;
 	}
 	if (failed)
-		return log_errno(failed, "--attach %d: no source was attached", opts->attach);
+		return log_errno(failed, "--attach %d: no source was attached%s", opts->attach,
+				 failed == -ECONNRESET ? ": a lazy-pages server turned us away, "
+							 "or has ended" : "");
 	return log_errno(-ESRCH, "--attach %d: no lazy-pages server of ours serves it, in this "
 			 "network and pid namespace", opts->attach);
 }
@@ -141,7 +148,8 @@ int attach_run(const struct options *opts)
 		return fd;
 	err = say(sock, &m, fd, GIVE_TIMEOUT_MS);
 	if (err)
-		return err;
+		return err == -ECONNRESET ? log_errno(err, "--attach %d: the lazy-pages server has "
+						      "ended", opts->attach) : err;
 	if (m.number)
 		return log_errno(m.number, "--attach %d: %s", opts->attach, m.text);
 	log_info("--attach %d: its pages come from here now", opts->attach);
