@@ -103,72 +103,20 @@ static int on_remove(struct server *server, struct lazy_space *sp, const struct 
 			       sp->name, msg->arg.remove.start) : 0;
 }
 
-static int apply_unmap(struct server *server, struct lazy_space *sp, uint64_t start, uint64_t end)
+static int on_unmap(struct server *server, struct lazy_space *sp, const struct uffd_msg *msg)
 {
-	int err = space_unmap(&sp->space, start, end);
+	const uint64_t start = msg->arg.remove.start, end = msg->arg.remove.end;
+	int err;
 
+	log_debug("%s: unmap %#" PRIx64 " - %#" PRIx64, sp->name, start, end);
+	server->stats.unmaps++;
+	if (unmap_was_refused(sp, start, end))
+		return 0;
+	err = space_unmap(&sp->space, start, end);
 	if (!err)
 		err = tell_children(server, sp, start, end);
 	return err ? log_errno(err, "%s: cannot follow an unmapping at %#" PRIx64, sp->name,
 			       start) : 0;
-}
-
-static int on_unmap(struct server *server, struct lazy_space *sp, const struct uffd_msg *msg)
-{
-	const uint64_t start = msg->arg.remove.start, end = msg->arg.remove.end;
-
-	log_debug("%s: unmap %#" PRIx64 " - %#" PRIx64, sp->name, start, end);
-	server->stats.unmaps++;
-	if (!unmap_doubtful(sp, start, end))
-		return apply_unmap(server, sp, start, end);
-	sp->doubtful.start = start;
-	sp->doubtful.end = end;
-	return 0;
-}
-
-/* @now: it can't wait. */
-static int decide(struct server *server, struct lazy_space *sp, bool now)
-{
-	const uint64_t start = sp->doubtful.start, end = sp->doubtful.end;
-	enum unmap_verdict verdict;
-	int err;
-
-	if (!end)
-		return 0;
-	err = unmap_ask(sp, start, end, now, &verdict);
-	if (err || verdict == UNMAP_UNKNOWN)
-		return err;
-	sp->doubtful.end = 0;
-	if (verdict == UNMAP_DONE)
-		return apply_unmap(server, sp, start, end);
-	log_debug("%s: unmap %#" PRIx64 " - %#" PRIx64 " was refused", sp->name, start, end);
-	return 0;
-}
-
-int event_decide(struct server *server, struct lazy_space *sp)
-{
-	return decide(server, sp, false);
-}
-
-/* What is moved there is armed as well: the place was free. */
-static bool takes_place(const struct lazy_space *sp, const struct uffd_msg *msg)
-{
-	return msg->event == UFFD_EVENT_REMAP && msg->arg.remap.to < sp->doubtful.end &&
-	       msg->arg.remap.to + msg->arg.remap.len > sp->doubtful.start;
-}
-
-/* Events are applied in their order: one that is in doubt is decided before the next. */
-static int decide_before(struct server *server, struct lazy_space *sp,
-			 const struct uffd_msg *msg)
-{
-	const uint64_t start = sp->doubtful.start, end = sp->doubtful.end;
-
-	if (!end || msg->event == UFFD_EVENT_PAGEFAULT)
-		return 0;
-	if (!takes_place(sp, msg))
-		return decide(server, sp, true);
-	sp->doubtful.end = 0;
-	return apply_unmap(server, sp, start, end);
 }
 
 static const struct event_row {
@@ -184,10 +132,6 @@ static const struct event_row {
 
 static int apply_event(struct server *server, struct lazy_space *sp, const struct uffd_msg *msg)
 {
-	int err = decide_before(server, sp, msg);
-
-	if (err)
-		return err;
 	for (size_t i = 0; i < ARRAY_SIZE(event_table); i++)
 		if (event_table[i].event == msg->event)
 			return event_table[i].apply(server, sp, msg);
@@ -241,7 +185,6 @@ static int read_some(struct server *server, struct lazy_space *sp, size_t max, s
 		return log_errno(-errno, "%s: cannot read its userfaultfd", sp->name);
 	}
 	*n = len / sizeof(*msgs);
-	sp->alone = *n == 1;
 	for (size_t i = 0; i < *n; i++) {
 		int err = apply_message(server, sp, &msgs[i]);
 

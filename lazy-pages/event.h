@@ -15,10 +15,5 @@ struct watch;
 
 /* A space's watch.ready: reads all there is. 0 or -errno, logged. */
 int event_ready(struct server *server, struct watch *watch, uint32_t events);
-/*
- * Decides on an UNMAP that may have been refused (unmap.h), if there is one; it stays
- * undecided as long as the kernel does not say. 0 or -errno, logged.
- */
-int event_decide(struct server *server, struct lazy_space *sp);
 
 #endif

@@ -20,7 +20,6 @@
 #include <inttypes.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 
 #include "sys/uffd.h"
 #include "util/log.h"
@@ -182,15 +181,6 @@ struct probe_rule {
 };
 
 /* What a question says by its answer. */
-static const struct probe_rule ask_table[] = {
-	{ -EAGAIN, FILL_AGAIN },
-	{ -EFAULT, FILL_PRESENT },
-	/* Huge pages. */
-	{ -EINVAL, FILL_PRESENT },
-	{ -ENOENT, FILL_ABSENT },
-	{ -ESRCH, FILL_GONE },
-};
-
 static const struct probe_rule probe_table[] = {
 	{ 0, FILL_ABSENT },
 	{ -EAGAIN, FILL_AGAIN },
@@ -198,35 +188,14 @@ static const struct probe_rule probe_table[] = {
 	{ -ESRCH, FILL_GONE },
 };
 
-static int judge(const struct probe_rule *table, size_t n, int uffd, int err,
-		 enum fill_outcome *outcome)
+static int judge_probe(int uffd, int err, enum fill_outcome *outcome)
 {
-	for (size_t i = 0; i < n; i++)
-		if (table[i].err == err) {
-			*outcome = table[i].outcome;
+	for (size_t i = 0; i < ARRAY_SIZE(probe_table); i++)
+		if (probe_table[i].err == err) {
+			*outcome = probe_table[i].outcome;
 			return 0;
 		}
 	return log_errno(err, "userfaultfd %d: cannot probe it", uffd);
-}
-
-static int judge_probe(int uffd, int err, enum fill_outcome *outcome)
-{
-	return judge(probe_table, ARRAY_SIZE(probe_table), uffd, err, outcome);
-}
-
-/* By a copy of what can't be read, which fails when all else is found to be right. */
-int fill_ask(int uffd, uint64_t addr, enum fill_outcome *outcome)
-{
-	void *unreadable = mmap(NULL, PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	uint64_t done;
-	int err;
-
-	*outcome = FILL_AGAIN;
-	if (unreadable == MAP_FAILED)
-		return log_errno(-errno, "userfaultfd %d: cannot probe it", uffd);
-	err = uffd_copy(uffd, addr, unreadable, PAGE_SIZE, UFFDIO_COPY_MODE_DONTWAKE, &done);
-	munmap(unreadable, PAGE_SIZE);
-	return judge(ask_table, ARRAY_SIZE(ask_table), uffd, err, outcome);
 }
 
 int fill_probe(int uffd, enum fill_outcome *outcome)

@@ -47,12 +47,6 @@ int fill_range(const struct fill_ops *ops, int uffd, uint64_t dst, const void *s
 int fill_wake(const struct fill_ops *ops, int uffd, uint64_t start, uint64_t len);
 
 /*
- * Whether armed memory is at @addr, page-aligned, which changes nothing: FILL_PRESENT,
- * whatever it holds, FILL_ABSENT, FILL_AGAIN or FILL_GONE. 0 or -errno, logged.
- */
-int fill_ask(int uffd, uint64_t addr, enum fill_outcome *outcome);
-
-/*
  * Whether events are outstanding, anywhere in the address space: FILL_AGAIN;
  * FILL_ABSENT when there are none; or FILL_GONE. 0 or -errno, logged.
  */

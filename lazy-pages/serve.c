@@ -208,8 +208,8 @@ static int fill_private(struct server *server, struct lazy_space *sp, const stru
 {
 	int err;
 
-	/* An event that waits for another, or to be decided, is not in the map yet. */
-	if (order_waits(&sp->order) || sp->doubtful.end) {
+	/* An event that waits for another is not in the map yet. */
+	if (order_waits(&sp->order)) {
 		filled->outcome = FILL_AGAIN;
 		return apply(server, sp, addr, 0, FILL_AGAIN);
 	}
@@ -652,10 +652,6 @@ static int probe(struct server *server, struct lazy_space *sp)
 
 int serve_settle_space(struct server *server, struct lazy_space *sp)
 {
-	int err = sp->gone ? 0 : event_decide(server, sp);
-
-	if (err)
-		return err;
 	return !sp->gone && space_needs_quiet(sp) ? probe(server, sp) : 0;
 }
 

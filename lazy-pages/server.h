@@ -80,11 +80,6 @@ struct lazy_space {
 	size_t n_faults, cap_faults;
 	uint64_t cursor;		/* where the background goes on */
 	struct ahead ahead;
-	/* An UNMAP that was read and may have been refused: to be decided first (unmap.h). */
-	struct {
-		uint64_t start, end;	/* 0, 0: none */
-	} doubtful;
-	bool alone;			/* the message that is being applied was read alone */
 	bool deferred;			/* was told to come back later */
 	bool held;			/* not read for now; tried again like deferred work */
 	bool gone;			/* its memory is no more */
@@ -110,7 +105,7 @@ struct lazy_segment {
 /* Whether it matters that no event is on its way to the space any more. */
 static inline bool space_needs_quiet(const struct lazy_space *sp)
 {
-	return sp->n_young || sp->doubtful.end || space_unsettled(&sp->space);
+	return sp->n_young || space_unsettled(&sp->space);
 }
 
 /* Those of a dump and of what it builds on, as they are in their files; a length before each. */

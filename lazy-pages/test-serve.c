@@ -507,47 +507,9 @@ static void test_probe(void **state)
 	assert_int_equal(outcome, FILL_ABSENT);
 }
 
-static enum fill_outcome ask(int uffd, const void *at)
-{
-	enum fill_outcome outcome;
-
-	assert_int_equal(fill_ask(uffd, (uintptr_t)at, &outcome), 0);
-	return outcome;
-}
-
-/* Armed memory is there with its page and without, and asking changes neither. */
-static void test_ask(void **state)
-{
-	char *at = mmap(NULL, 8 * PAGE_SIZE, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	_cleanup_close_ int uffd = uffd_open(UFFD_FEATURES_NONCOOP, NULL);
-	unsigned char in[2];
-	struct uffd_msg msg;
-	pthread_t thread;
-
-	assert_true(uffd >= 0 && at != MAP_FAILED);
-	at[0] = 7;
-	assert_int_equal(ask(uffd, at), FILL_ABSENT);
-	assert_int_equal(uffd_register(uffd, (uintptr_t)at, 4 * PAGE_SIZE,
-				       UFFDIO_REGISTER_MODE_MISSING, NULL), 0);
-	assert_int_equal(ask(uffd, at), FILL_PRESENT);
-	assert_int_equal(ask(uffd, at + PAGE_SIZE), FILL_PRESENT);
-	assert_int_equal(ask(uffd, at + 4 * PAGE_SIZE), FILL_ABSENT);
-	assert_int_equal(at[0], 7);
-	assert_int_equal(mincore(at, 2 * PAGE_SIZE, in), 0);
-	assert_true(in[0] & 1 && !(in[1] & 1));
-	assert_int_equal(pthread_create(&thread, NULL, unmap_page, at + PAGE_SIZE), 0);
-	while (read(uffd, &msg, sizeof(msg)) < 0)
-		assert_int_equal(errno, EAGAIN);
-	assert_int_equal(pthread_join(thread, NULL), 0);
-	assert_int_equal(ask(uffd, at + PAGE_SIZE), FILL_ABSENT);
-	assert_int_equal(ask(uffd, at + 2 * PAGE_SIZE), FILL_PRESENT);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_ask, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_probe, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_touched, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_background, setup, teardown),

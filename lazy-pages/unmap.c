@@ -3,84 +3,68 @@
  * Unmappings that the kernel told of and then refused.
  *
  * The kernel notes the event mapping by mapping, and may find only behind the first that
- * it can't go on: one that is sealed (EPERM), a huge page that the range ends in (EINVAL),
- * one mapping too many (ENOMEM). All of them stay, and the event is sent. To believe it
- * would be to give zeros for what is still to come.
+ * it can't go on: one that is sealed (EPERM), or one that the range ends in and that can't
+ * be split (EINVAL: a huge page, the vdso). All of them stay, and the event is sent. To
+ * believe it would be to give zeros for what is still to come.
  *
  *	|pppppppppp|sealed|	p: to come
  *	     [start   end)
  *
- * So where something is to come the kernel is asked whether armed memory is there. It
- * answers as soon as no event is on its way, that is when the thread that sent this one
- * has seen that it was read; until then it lets nothing be filled either. In that time
- * the thread may have gone on, and have let another mapping grow to where the range was:
- * then the mapping that is there reaches out of the range. One that was refused does not:
- * it was cut at the range's start, and what the kernel could not unmap is behind it.
+ * What the kernel stumbled over is there still, whatever other threads have done since: a
+ * sealed mapping stays for ever, at its place. So where something is to come, the kernel's
+ * list of mappings is searched for it. That is seldom: mostly nothing is mapped there.
  *
- * When the next event is there first, the kernel's list of mappings has to do.
- * Where events are out of order, or the process is not known (a child that was forked
- * since), the event is believed.
+ * Where the process is not known (a child that was forked since), the event is believed. A
+ * kernel that numbers its events sends none for what it refused.
  */
 #include "lazy-pages/unmap.h"
 
-#include <inttypes.h>
+#include <string.h>
 
-#include "lazy-pages/fill.h"
 #include "lazy-pages/server.h"
 #include "lazy-pages/tree.h"
 #include "sys/proc_maps.h"
 #include "util/log.h"
 #include "util/macro.h"
 
-/* The first address of [start, end) that something is to come for; @end: there is none. */
-static uint64_t first_due(const struct space *space, uint64_t start, uint64_t end)
+static bool something_due(const struct space *space, uint64_t start, uint64_t end)
 {
 	const struct range *r = space_pending_from(space, start);
-	uint64_t at = r ? MIN(MAX(start, r->start), end) : end;
 
-	r = space->map.n_shared ? space_window_pending(space, start, end) : NULL;
-	return r ? MIN(at, MAX(start, r->start)) : at;
+	return (r && r->start < end) ||
+	       (space->map.n_shared && space_window_pending(space, start, end));
 }
 
-/* Whether the mapping at @addr is all in [start, end), and armed where @armed is asked for. */
-static bool is_within(const struct lazy_space *sp, uint64_t addr, uint64_t start, uint64_t end,
-		      bool armed)
+/* Whether munmap() can't end at @end, inside @vma. */
+static bool is_whole(const struct proc_vma *vma, uint64_t end)
 {
-	pid_t pid = tree_pidfd_pid(sp->pidfd);
-	struct proc_maps maps = {};
-	const struct proc_vma *vma;
-	bool within;
+	return (vma->page_size && end % vma->page_size) ||
+	       (vma->name && !strncmp(vma->name, "[v", 2));
+}
 
-	if (pid < 0 || (armed ? proc_smaps_read(pid, &maps) : proc_maps_read(pid, &maps)))
+static bool refuses(const struct proc_vma *vma, uint64_t start, uint64_t end)
+{
+	if (vma->start >= end || vma->end <= start)
 		return false;
-	vma = proc_maps_find(&maps, addr);
-	within = vma && vma->start >= start && vma->end <= end &&
-		 (!armed || vma_has_flag(vma, VMA_FLAG_UM));
+	return vma_has_flag(vma, VMA_FLAG_SL) || (vma->end > end && is_whole(vma, end));
+}
+
+bool unmap_was_refused(const struct lazy_space *sp, uint64_t start, uint64_t end)
+{
+	struct proc_maps maps;
+	bool refused = false;
+	pid_t pid;
+
+	if (sp->order.known || sp->pidfd < 0 || !something_due(&sp->space, start, end))
+		return false;
+	pid = tree_pidfd_pid(sp->pidfd);
+	if (pid < 0 || proc_maps_any(pid, start, end) <= 0 || proc_smaps_read(pid, &maps))
+		return false;
+	for (size_t i = 0; i < maps.n_vmas && !refused; i++)
+		refused = refuses(&maps.vmas[i], start, end);
 	proc_maps_fini(&maps);
-	return within;
-}
-
-bool unmap_doubtful(const struct lazy_space *sp, uint64_t start, uint64_t end)
-{
-	return sp->pidfd >= 0 && sp->alone && !space_unsettled(&sp->space) &&
-	       first_due(&sp->space, start, end) < end;
-}
-
-int unmap_ask(const struct lazy_space *sp, uint64_t start, uint64_t end, bool now,
-	      enum unmap_verdict *verdict)
-{
-	uint64_t due = first_due(&sp->space, start, end);
-	enum fill_outcome outcome = FILL_ABSENT;
-	int err = due < end ? fill_ask(sp->watch.fd, due, &outcome) : 0;
-
-	*verdict = UNMAP_DONE;
-	if (err)
-		return err;
-	if (outcome == FILL_AGAIN && !now)
-		*verdict = UNMAP_UNKNOWN;
-	else if (outcome == FILL_AGAIN && is_within(sp, due, start, end, true))
-		*verdict = UNMAP_REFUSED;
-	else if (outcome == FILL_PRESENT && is_within(sp, due, start, end, false))
-		*verdict = UNMAP_REFUSED;
-	return 0;
+	if (refused)
+		log_debug("%s: unmap %#lx - %#lx was refused", sp->name, (unsigned long)start,
+			  (unsigned long)end);
+	return refused;
 }

@@ -19,9 +19,11 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "sys/abi_procmap.h"
 #include "sys/proc.h"
 #include "util/array.h"
 #include "util/cleanup.h"
@@ -190,10 +192,13 @@ static int take_vma(const char *p, struct proc_maps *maps)
 	const struct proc_vma *prev = last_vma(maps);
 	int r;
 
-	if (!take_header(&p, &vma) || (prev && vma.start < prev->end))
+	if (!take_header(&p, &vma) || (prev && vma.end <= prev->end))
 		return -EINVAL;
 	if (*p && *p != ' ')
 		return -EINVAL;
+	/* What was read has been merged since with what comes next. */
+	if (prev && vma.start < prev->end)
+		vma.start = prev->end;
 	scan_blanks(&p);
 	r = share_name(prev, p, &vma.name);
 	if (r < 0)
@@ -310,6 +315,38 @@ int proc_maps_read(pid_t pid, struct proc_maps *maps)
 int proc_smaps_read(pid_t pid, struct proc_maps *maps)
 {
 	return read_named(pid, "smaps", maps);
+}
+
+static int any_of(pid_t pid, uint64_t start, uint64_t end)
+{
+	struct proc_maps maps;
+	int ret = proc_maps_read(pid, &maps);
+	bool any = false;
+
+	if (ret < 0)
+		return ret;
+	for (size_t i = 0; i < maps.n_vmas && !any; i++)
+		any = maps.vmas[i].start < end && maps.vmas[i].end > start;
+	proc_maps_fini(&maps);
+	return any;
+}
+
+int proc_maps_any(pid_t pid, uint64_t start, uint64_t end)
+{
+	struct procmap_query query = {
+		.size = sizeof(query), .query_addr = start,
+		.query_flags = PROCMAP_QUERY_COVERING_OR_NEXT_VMA,
+	};
+	_cleanup_close_ int fd = proc_open(pid, O_RDONLY, "maps");
+
+	if (fd < 0)
+		return fd;
+	if (!ioctl(fd, PROCMAP_QUERY, &query))
+		return query.vma_start < end;
+	if (errno == ENOENT || errno == ESRCH)
+		return 0;
+	return errno == ENOTTY ? any_of(pid, start, end) :
+	       log_errno(-errno, "pid %d: cannot ask for its mappings", pid);
 }
 
 void proc_maps_fini(struct proc_maps *maps)

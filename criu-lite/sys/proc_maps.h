@@ -55,10 +55,15 @@ int proc_maps_parse(const char *text, struct proc_maps *maps);
  * Reads /proc/PID/maps (start to name only, cheap) or smaps (all fields; the
  * kernel walks the page tables for it). Errors as in sys/proc.h. A task
  * without memory (a zombie) gives no VMAs. The task must stand still, or a
- * mapping may be missed.
+ * mapping that comes, goes or moves meanwhile may be missed.
  */
 int proc_maps_read(pid_t pid, struct proc_maps *maps);
 int proc_smaps_read(pid_t pid, struct proc_maps *maps);
+/*
+ * Whether anything is mapped in [start, end): 1 or 0; the task may run. Before
+ * Linux 6.11 all of maps is read. Errors as in sys/proc.h.
+ */
+int proc_maps_any(pid_t pid, uint64_t start, uint64_t end);
 void proc_maps_fini(struct proc_maps *maps);
 /* The VMA that holds @addr, or NULL. */
 const struct proc_vma *proc_maps_find(const struct proc_maps *maps, uint64_t addr);

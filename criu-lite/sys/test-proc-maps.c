@@ -90,6 +90,35 @@ static void test_smaps(void **state)
 
 #define LINE "1000-2000 rw-p 00000000 00:00 0"
 
+/* A task that ran while it was read: the second has grown downwards, into what was read. */
+static void test_merged(void **state)
+{
+	struct proc_maps m;
+
+	assert_int_equal(proc_maps_parse("1000-3000 rw-p 00000000 00:00 0\n"
+					 "2000-5000 rw-p 00000000 00:00 0\n", &m), 0);
+	assert_int_equal(m.n_vmas, 2);
+	assert_int_equal(m.vmas[0].end, 0x3000);
+	assert_int_equal(m.vmas[1].start, 0x3000);
+	assert_int_equal(m.vmas[1].end, 0x5000);
+	proc_maps_fini(&m);
+}
+
+static void test_any(void **state)
+{
+	char *at = mmap(NULL, 6 * PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t hole = (uintptr_t)at + 2 * PAGE_SIZE;
+
+	assert_true(at != MAP_FAILED);
+	assert_int_equal(munmap(at + 2 * PAGE_SIZE, 2 * PAGE_SIZE), 0);
+	assert_int_equal(proc_maps_any(getpid(), hole, hole + 2 * PAGE_SIZE), 0);
+	assert_int_equal(proc_maps_any(getpid(), hole - PAGE_SIZE, hole + PAGE_SIZE), 1);
+	assert_int_equal(proc_maps_any(getpid(), hole + PAGE_SIZE, hole + 3 * PAGE_SIZE), 1);
+	/* Above all there is. */
+	assert_int_equal(proc_maps_any(getpid(), UINT64_MAX - 2 * PAGE_SIZE, UINT64_MAX), 0);
+	assert_int_equal(munmap(at, 6 * PAGE_SIZE), 0);
+}
+
 static void test_malformed(void **state)
 {
 	static const char *const bad[] = {
@@ -192,6 +221,8 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_smaps),
+		cmocka_unit_test(test_merged),
+		cmocka_unit_test(test_any),
 		cmocka_unit_test(test_malformed),
 		cmocka_unit_test(test_live),
 		cmocka_unit_test(test_many),
