@@ -62,15 +62,6 @@ static int guardian_ready(struct server *server, struct watch *watch, uint32_t e
 	return 0;
 }
 
-static int starter_ready(struct server *server, struct watch *watch, uint32_t events)
-{
-	if (!server->greeted)
-		return log_errno(-ECONNABORTED, "lazy-pages: the restore that started the server "
-				 "ended before it connected");
-	server_close_watch(server, watch);
-	return 0;
-}
-
 static int remote_ready(struct server *server, struct watch *watch, uint32_t events)
 {
 	return page_fetch_receive(server->fetch);
@@ -143,8 +134,6 @@ static int serve(void *arg, int guardian)
 		err = mapped_catch();
 	if (!err)
 		err = watch_signals(server);
-	if (!err && server->starter.fd >= 0)
-		err = server_watch(server, &server->starter);
 	if (!err && server->fetch)
 		err = server_watch(server, &server->remote);
 	if (!err) {
@@ -182,6 +171,11 @@ static int serve_many(struct server *server, int status_fd)
 	       many_run(listener, server->workdir_fd, serve_one, server);
 }
 
+static int meet_restore(struct server *server, int session_fd)
+{
+	return session_fd < 0 ? session_listen(server) : session_take(server, session_fd);
+}
+
 /* Only a whole dump is served. */
 static int check_images(struct image_dir *images)
 {
@@ -205,7 +199,6 @@ int lazy_pages_run(const struct lazy_options *opts)
 		.fill = &fill_uffd_ops, .epoll = -1, .workdir_fd = work,
 		.guardian_pid = getpid(),
 		.listener.fd = -1, .session.fd = -1, .signals.fd = -1, .guardian.fd = -1,
-		.starter = { .fd = opts->starter_fd, .ready = starter_ready },
 		.remote.fd = -1,
 		.adoption = { .listener.fd = -1, .peer.fd = -1, .greet.fd = -1,
 			      .stream = STREAM_CLOSED },
@@ -213,7 +206,7 @@ int lazy_pages_run(const struct lazy_options *opts)
 		.segments = TAILQ_HEAD_INITIALIZER(server.segments),
 		.demand_only = opts->background == LAZY_NONE, .recording = opts->record,
 		.stats_name = opts->stats,
-		.on_terminal = opts->starter_fd < 0 && !opts->many && isatty(STDERR_FILENO) &&
+		.on_terminal = opts->session_fd < 0 && !opts->many && isatty(STDERR_FILENO) &&
 			       log_threshold() == LOG_LEVEL_WARN,
 		.wait_on_loss = opts->on_loss_wait,
 		.chunk = SERVE_CHUNK_MIN,
@@ -234,7 +227,8 @@ int lazy_pages_run(const struct lazy_options *opts)
 		return 1;
 	if (opts->many)
 		return serve_many(&server, opts->status_fd);
-	if (connect_dump(&server, opts) || session_listen(&server) || status_ready(opts->status_fd))
+	if (connect_dump(&server, opts) || meet_restore(&server, opts->session_fd) ||
+	    status_ready(opts->status_fd))
 		return 1;
 	return guard_run(serve, &server) ? 1 : 0;
 }

@@ -27,10 +27,10 @@ struct lazy_options {
 	 */
 	int status_fd;
 	/*
-	 * Hangs up when the process ends that started this server for itself;
-	 * if it has not connected by then, nobody will. -1: the user started it.
+	 * The connection to the restore that started this server for itself, taken: nobody
+	 * else can connect. -1: the user started it.
 	 */
-	int starter_fd;
+	int session_fd;
 	enum lazy_background background;
 	/* Saves the working set in the images directory at the end; only with LAZY_NONE. */
 	bool record;

@@ -139,7 +139,6 @@ struct server {
 	struct watch session;		/* restore */
 	struct watch signals;
 	struct watch guardian;		/* its pidfd */
-	struct watch starter;		/* who started us, if it was no user */
 	struct watch remote;		/* the connection of the fetch */
 	struct token token;		/* what it proves itself with */
 	struct tls *tls;		/* and what hides it; NULL: nothing */

@@ -148,7 +148,7 @@ void rig_commit(struct rig *rig)
 void rig_start(struct rig *rig, enum lazy_background background)
 {
 	struct lazy_options opts = { .images_dir = rig->dir, .background = background,
-				     .starter_fd = -1 };
+				     .session_fd = -1 };
 	int status[2];
 	char byte = 1;
 
@@ -222,7 +222,7 @@ void rig_hand_over(int sock, int pid, unsigned int n_areas, size_t n_pages)
 int rig_connect(const struct rig *rig)
 {
 	_cleanup_close_ int dir = open(rig->dir, O_RDONLY | O_DIRECTORY);
-	int sock = handoff_connect(dir, 5000);
+	int sock = handoff_connect(dir, -1, 5000);
 
 	rig_check(sock >= 0, "handoff_connect");
 	return sock;

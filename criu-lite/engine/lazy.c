@@ -3,15 +3,16 @@
  * A lazy restore's side of the lazy-pages server.
  *
  * A server that the user started is used; else a restore starts one itself,
- * as a process of its own session that outlives the restore. It is a fork of
- * this process and not a new program: a restore is over in milliseconds, and
- * half of one would go into loading libraries again.
+ * as a process of its own session that outlives the restore, and that listens
+ * to nobody else. It is a fork of this process and not a new program: a restore
+ * is over in milliseconds, and half of one would go into loading libraries again.
  */
 #include "engine/lazy.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,8 +28,6 @@
 #include "util/cleanup.h"
 #include "util/log.h"
 
-/* How long a server that was just started may take until it listens. */
-#define SERVER_TIMEOUT_MS 10000
 /* The log of a server that restore started, when restore has a log file too. */
 #define SERVER_LOG "lazy-pages.log"
 
@@ -49,7 +48,7 @@ int lazy_serve(const struct options *opts)
 		.images_dir = opts->images_dir,
 		.work_dir = opts->work_dir,
 		.status_fd = opts->status_fd,
-		.starter_fd = -1,
+		.session_fd = -1,
 		.background = background(opts),
 		.record = opts->record,
 		.many = opts->many,
@@ -74,13 +73,13 @@ int lazy_serve(const struct options *opts)
 
 /* In the new server: nothing of the restore's own is kept. Never returns. */
 __attribute__((noreturn))
-static void run_server(const struct options *opts, int dir, int starter_fd)
+static void run_server(const struct options *opts, int dir, int session_fd)
 {
 	const struct lazy_options lazy = {
 		.images_dir = opts->images_dir,
 		.work_dir = opts->work_dir,
 		.status_fd = -1,
-		.starter_fd = starter_fd,
+		.session_fd = session_fd,
 		.background = background(opts),
 		.record = opts->record,
 		.stats = opts->stats,
@@ -108,57 +107,80 @@ static void run_server(const struct options *opts, int dir, int starter_fd)
 /*
  * Twice a child, so that it is nobody's child here: restore waits for its own. The
  * first is gone before the tree is made; the second has a pid that the tree leaves.
- * The writing end of @life stays open in this process, and with it ends.
+ * It keeps @theirs, of the two ends of a connection.
  */
-static int start_server(const struct restore *r, int dir)
+static int fork_server(const struct restore *r, int dir, int ours, int theirs)
 {
-	int status, life[2];
-	pid_t pid;
+	int status;
+	pid_t pid = fork();
 
-	if (pipe2(life, O_CLOEXEC) < 0)
-		return log_errno(-errno, "cannot start a lazy-pages server");
-	pid = fork();
-	if (pid < 0)
-		return log_errno(-errno, "cannot start a lazy-pages server");
 	if (pid == 0) {
-		close(life[1]);
+		close(ours);
 		pid = restore_fork_aside(r);
 		if (pid == 0)
-			run_server(r->opts, dir, life[0]);
+			run_server(r->opts, dir, theirs);
 		_exit(pid < 0);
 	}
-	close(life[0]);
+	if (pid < 0)
+		return -errno;
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
-			return log_errno(-errno, "cannot start a lazy-pages server");
-	if (status)
-		return log_errno(-EAGAIN, "cannot start a lazy-pages server");
-	return 0;
+			return -errno;
+	return status ? -EAGAIN : 0;
+}
+
+/* Returns a connection to it. It takes the time that it needs: its end would be noticed. */
+static int start_server(const struct restore *r, int dir, int stop)
+{
+	_cleanup_close_ int ours = -1, theirs = -1;
+	int ends[2], ret;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return log_errno(-errno, "cannot start a lazy-pages server");
+	ours = ends[0];
+	theirs = ends[1];
+	ret = fork_server(r, dir, ours, theirs);
+	if (ret < 0)
+		return log_errno(ret, "cannot start a lazy-pages server");
+	close(take_fd(&theirs));
+	ret = handoff_greet(ours, stop);
+	if (ret == -ECONNRESET)
+		log_error("the lazy-pages server has ended%s", r->opts->log_file ?
+			  ": " SERVER_LOG " says why" : "");
+	return ret < 0 ? ret : take_fd(&ours);
+}
+
+static int find_server(const struct restore *r)
+{
+	_cleanup_close_ int dir = open(work_dir(r->opts), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_close_ int stop = -1;
+	int sock;
+
+	if (dir < 0)
+		return log_errno(-errno, "work directory %s: cannot open", work_dir(r->opts));
+	stop = interrupt_fd();
+	if (stop < 0)
+		return stop;
+	sock = handoff_connect(dir, stop, 0);
+	if (sock == -ETIMEDOUT) {
+		log_info("no lazy-pages server listens: starting one");
+		sock = start_server(r, dir, stop);
+	}
+	if (sock == -EINTR)
+		(void)interrupt_check("restore");
+	return sock;
 }
 
 int lazy_connect(struct restore *r)
 {
-	_cleanup_close_ int dir = -1;
-	int sock, ret;
+	int sock;
 
 	if (!r->opts->lazy_pages)
 		return 0;
 	if (!r->features->uffd)
 		return log_errno(-ENOTSUP, "--lazy-pages: this kernel offers no userfaultfd with "
 				 "fork, remap, remove and unmap events");
-	dir = open(work_dir(r->opts), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0)
-		return log_errno(-errno, "work directory %s: cannot open", work_dir(r->opts));
-	sock = handoff_connect(dir, 0);
-	if (sock == -ETIMEDOUT) {
-		log_info("no lazy-pages server listens: starting one");
-		ret = start_server(r, dir);
-		if (ret < 0)
-			return ret;
-		sock = handoff_connect(dir, SERVER_TIMEOUT_MS);
-	}
-	if (sock == -ETIMEDOUT)
-		return log_errno(sock, "no lazy-pages server listens in %s", work_dir(r->opts));
+	sock = find_server(r);
 	if (sock < 0)
 		return sock;
 	r->handoff = restore_service_fd(r, sock);

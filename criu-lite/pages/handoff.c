@@ -118,24 +118,19 @@ static int try_connect(int workdir_fd, int flags, int *ret)
 	return 0;
 }
 
-/*
- * Waits for the answer to the last record. @timeout_ms -1: as long as it takes, or
- * until @stop is readable: -EINTR.
- */
-static int receive_status(int sock, int stop, int timeout_ms)
+/* Waits for the answer to the last record, or until @stop is readable: -EINTR. */
+static int receive_status(int sock, int stop)
 {
 	struct pollfd fds[] = {
 		{ .fd = sock, .events = POLLIN }, { .fd = stop, .events = POLLIN },
 	};
 	struct handoff_record rec;
-	int ret = poll(fds, ARRAY_SIZE(fds), timeout_ms);
+	int ret = poll(fds, ARRAY_SIZE(fds), -1);
 
 	while (ret < 0 && errno == EINTR)
-		ret = poll(fds, ARRAY_SIZE(fds), timeout_ms);
+		ret = poll(fds, ARRAY_SIZE(fds), -1);
 	if (ret < 0)
 		return log_errno(-errno, "lazy-pages socket: cannot wait");
-	if (!ret)
-		return log_errno(-ETIMEDOUT, "lazy-pages server: no answer");
 	if (!fds[0].revents)
 		return log_errno(-EINTR, "lazy-pages server: no answer so far");
 	ret = handoff_receive(sock, &rec);
@@ -154,9 +149,18 @@ static int receive_status(int sock, int stop, int timeout_ms)
 	return 0;
 }
 
-int handoff_connect(int workdir_fd, unsigned int timeout_ms)
+int handoff_greet(int sock, int stop)
 {
 	struct wire_record hello = { .type = HANDOFF_HELLO, .id = HANDOFF_VERSION };
+	int err = packet_check_peer(sock);
+
+	if (!err)
+		err = send_record(sock, &hello, NULL, NULL, 0);
+	return err ? err : receive_status(sock, stop);
+}
+
+int handoff_connect(int workdir_fd, int stop, unsigned int timeout_ms)
+{
 	uint64_t deadline = now_ms() + timeout_ms;
 	unsigned int wait = RETRY_MIN_MS;
 	_cleanup_close_ int sock = -1;
@@ -169,11 +173,7 @@ int handoff_connect(int workdir_fd, unsigned int timeout_ms)
 		wait = MIN(wait * 2, RETRY_MAX_MS);
 	}
 	if (!err)
-		err = packet_check_peer(sock);
-	if (!err)
-		err = send_record(sock, &hello, NULL, NULL, 0);
-	if (!err)
-		err = receive_status(sock, -1, MAX(timeout_ms, 1000u));
+		err = handoff_greet(sock, stop);
 	return err ? err : take_fd(&sock);
 }
 
@@ -210,7 +210,7 @@ int handoff_complete(int sock, int stop, unsigned int n_tasks)
 	struct wire_record rec = { .type = HANDOFF_COMPLETE, .n_total = n_tasks };
 	int err = send_record(sock, &rec, NULL, NULL, 0);
 
-	return err ? err : receive_status(sock, stop, -1);
+	return err ? err : receive_status(sock, stop);
 }
 
 int handoff_running(int sock)

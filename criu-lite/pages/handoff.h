@@ -62,7 +62,12 @@ struct handoff_range {
  * not there yet is waited for, at most @timeout_ms; then -ETIMEDOUT, not
  * logged. Returns the socket: blocking, close-on-exec, the caller's to close.
  */
-int handoff_connect(int workdir_fd, unsigned int timeout_ms);
+int handoff_connect(int workdir_fd, int stop, unsigned int timeout_ms);
+/*
+ * Greets the server at the other end of @sock, which may take as long as it needs to
+ * answer. -EINTR: @stop, a descriptor or -1, was readable before it did.
+ */
+int handoff_greet(int sock, int stop);
 
 /*
  * A shared anonymous segment: @fd is an open file of it (say, opened through
