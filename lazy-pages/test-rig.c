@@ -41,6 +41,13 @@ bool rig_possible(void)
 	return fd >= 0 && geteuid() == 0;
 }
 
+bool rig_events_numbered(void)
+{
+	_cleanup_close_ int fd = uffd_open(UFFD_FEATURES_NONCOOP | UFFD_FEATURE_EVENT_ORDER, NULL);
+
+	return fd >= 0;
+}
+
 void rig_init(struct rig *rig)
 {
 	memset(rig, 0, sizeof(*rig));
@@ -203,7 +210,8 @@ void rig_map_areas(unsigned int n_areas, size_t n_pages)
 void rig_hand_over(int sock, int pid, unsigned int n_areas, size_t n_pages)
 {
 	_cleanup_free_ struct handoff_range *ranges = calloc(n_areas, sizeof(*ranges));
-	_cleanup_close_ int uffd = uffd_open(UFFD_FEATURES_NONCOOP, NULL);
+	const uint64_t order = rig_events_numbered() ? UFFD_FEATURE_EVENT_ORDER : 0;
+	_cleanup_close_ int uffd = uffd_open(UFFD_FEATURES_NONCOOP | order, NULL);
 	_cleanup_close_ int pidfd = sys_pidfd_open(getpid(), 0);
 
 	rig_check(uffd >= 0 && pidfd >= 0 && ranges, "descriptors");

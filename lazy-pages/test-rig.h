@@ -34,6 +34,8 @@ struct rig {
 
 /* Whether this machine lets us: root, userfaultfd with events. */
 bool rig_possible(void);
+/* Whether the kernel numbers its events (order.h). Their spaces ask for it where it does. */
+bool rig_events_numbered(void);
 void rig_init(struct rig *rig);
 /* Kills what is left of the server and removes the directory. */
 void rig_fini(struct rig *rig);
