@@ -127,11 +127,13 @@ static void pages_mean(struct space *s, int first, int count)
 	}
 }
 
-/* Under mmap_lock, as all that is announced. */
+/* Under mmap_lock, as all that is announced. Its number is given under another lock. */
 static void it_happens(struct space *s, const struct uffd_event *event)
 {
 	CHECK(s->happened < CHANGES);
-	s->truth[s->happened++] = event->msg;
+	s->truth[s->happened++] = (struct uffd_msg){
+		.event = event->msg.event, .arg = event->msg.arg,
+	};
 }
 
 /* Now and then the thread is killed; what shares its memory goes on. */
