@@ -210,21 +210,31 @@ static void op_leave(struct churn *c, struct lot *lot)
 		rig_check(!munmap(old, lot->n * PAGE_SIZE), "munmap of what was left");
 }
 
+static bool is_mapped(const char *at)
+{
+	unsigned char in;
+
+	return !mincore((void *)at, PAGE_SIZE, &in);
+}
+
 /* Onto the first pages of another lot, which keeps the rest. */
 static void op_onto(struct churn *c, struct lot *lot)
 {
 	struct lot *other = c->lots[rnd(c, c->n_lots)];
+	size_t n = lot->n;
 	char *at;
 
-	if (other == lot || other->n < lot->n)
+	if (other == lot || other->n < n)
 		return;
-	at = move(lot, lot->n, MREMAP_MAYMOVE | MREMAP_FIXED, other->at);
-	if (!at)
+	at = move(lot, n, MREMAP_MAYMOVE | MREMAP_FIXED, other->at);
+	if (at)
+		lot->at = at;
+	/* Older kernels clear the place before they look at what is to come there. */
+	else if (is_mapped(other->at))
 		return;
-	lot->at = at;
-	other->at += lot->n * PAGE_SIZE;
-	other->n -= lot->n;
-	memmove(other->tags, other->tags + lot->n, other->n * sizeof(*other->tags));
+	other->at += n * PAGE_SIZE;
+	other->n -= n;
+	memmove(other->tags, other->tags + n, other->n * sizeof(*other->tags));
 	if (!other->n)
 		drop_lot(c, other);
 }
