@@ -52,7 +52,8 @@ class Copy:
         return pid
 
     def end(self):
-        self.first.kill()
+        """unshare may not have tied its child to itself yet: both are killed."""
+        process.kill_tree(self.first.pid)
         return self.first.communicate()[1]
 
 

@@ -111,10 +111,14 @@ def signal_if_there(pid, sig):
 
 def kill_tree(root):
     """Kills root and all below it. Stopped first, so that nothing is forked meanwhile."""
-    victims = [root, *descendants(root)]
-    for sig in (signal.SIGSTOP, signal.SIGKILL):
-        for pid in victims:
-            signal_if_there(pid, sig)
+    victims, found = [], [root]
+    while found:
+        for pid in found:
+            signal_if_there(pid, signal.SIGSTOP)
+        victims += found
+        found = [pid for pid in descendants(root) if pid not in victims]
+    for pid in victims:
+        signal_if_there(pid, signal.SIGKILL)
 
 
 def kill_orphans():
