@@ -18,6 +18,8 @@ MEMORY_SLACK = 128
 # Dumps that are timed, and how far beyond the median the last kill is tried.
 TIMED_DUMPS = 5
 KILL_REACH = 1.2
+# What a tree may take to be what it was: long before that, unless the machine stands still.
+SETTLE_SECONDS = 10
 # What a round of a kill takes at most, on the average.
 KILL_SECONDS = 3
 
@@ -197,7 +199,7 @@ class Job:
                    if self.mode.steps[-1] == "restore" or
                    not os.path.basename(name).startswith("link_remap.")}
             return not new
-        if not process.until(same, 2):
+        if not process.until(same, SETTLE_SECONDS):
             raise Failure("the names of files are not what they were",
                           sorted(self.file_names() ^ self.names))
 
@@ -226,7 +228,7 @@ class Job:
             if after is not None:
                 last[:] = visible.differences(self.before, after, "restless" not in self.facts)
             return not last
-        if not process.until(same, 2):
+        if not process.until(same, SETTLE_SECONDS):
             raise Failure("the tree is not what it was", last)
         self.compare_names()
         if not self.is_lazy():
@@ -503,7 +505,7 @@ class Job:
         """What can be said of a tree that changes all the time: nobody is stopped or traced."""
         def held():
             return [line for pid in self.tree() for line in process.held_threads(pid)]
-        if not process.until(lambda: not held(), 2):
+        if not process.until(lambda: not held(), SETTLE_SECONDS):
             raise Failure("tasks are stopped or traced", held())
         if not os.path.exists(f"/proc/{self.pid}"):
             raise Failure("the test has ended")
