@@ -144,7 +144,7 @@ static int start_server(const struct restore *r, int dir, int stop)
 		return log_errno(ret, "cannot start a lazy-pages server");
 	close(take_fd(&theirs));
 	ret = handoff_greet(ours, stop);
-	if (ret == -ECONNRESET)
+	if (ret == -ECONNRESET || ret == -EPIPE)
 		log_error("the lazy-pages server has ended%s", r->opts->log_file ?
 			  ": " SERVER_LOG " says why" : "");
 	return ret < 0 ? ret : take_fd(&ours);
