@@ -85,10 +85,13 @@ static void *count(void *arg)
 	return NULL;
 }
 
-/* What was shared with a child stays so after the child, until somebody writes to it. */
+/*
+ * What was shared with a child stays so after the child, until somebody writes to it: to
+ * its last byte, since counters begin at the start of a small page that was huge.
+ */
 static void make_ours_alone(char *page)
 {
-	++*(volatile char *)page;
+	++*(volatile char *)(page + PAGE - 1);
 }
 
 /* The page for this fault comes from its other place, as soon as it can be had. */
