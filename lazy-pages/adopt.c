@@ -32,6 +32,7 @@
 #include "image/dir.h"
 #include "image/list.h"
 #include "image/reader.h"
+#include "lazy-pages/server.h"
 #include "lazy-pages/tree.h"
 #include "pages/fetch.h"
 #include "pages/packet.h"

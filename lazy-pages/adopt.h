@@ -8,8 +8,6 @@
 #ifndef LAZY_PAGES_ADOPT_H
 #define LAZY_PAGES_ADOPT_H
 
-#include "lazy-pages/server.h"
-
 struct server;
 
 /*

@@ -9,7 +9,6 @@
 
 #include <stdint.h>
 
-struct lazy_space;
 struct server;
 struct watch;
 

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -24,7 +23,6 @@
 #include "lazy-pages/serve.h"
 #include "lazy-pages/server.h"
 #include "lazy-pages/test-rig.h"
-#include "pages/source.h"
 #include "sys/uffd.h"
 #include "util/cleanup.h"
 #include "util/macro.h"
@@ -55,7 +53,6 @@ static size_t nth_data(size_t nth)
 static int setup(void **state)
 {
 	struct fixture *fx = calloc(1, sizeof(*fx));
-	struct task_source *source = calloc(1, sizeof(*source));
 	int uffd;
 
 	if (!rig_possible()) {
@@ -69,17 +66,7 @@ static int setup(void **state)
 	uffd = uffd_open(0, NULL);
 	rig_check(uffd >= 0 && !uffd_register(uffd, RIG_BASE, N_PAGES * PAGE_SIZE,
 					      UFFDIO_REGISTER_MODE_MISSING, NULL), "register");
-	fx->server = (struct server){
-		.images = fx->rig.images, .fill = &fill_uffd_ops,
-		.epoll = epoll_create1(EPOLL_CLOEXEC), .complete = true,
-		.spaces = TAILQ_HEAD_INITIALIZER(fx->server.spaces),
-		.segments = TAILQ_HEAD_INITIALIZER(fx->server.segments),
-		.chunk = SERVE_CHUNK_MIN,
-	};
-	rig_check(!source_file_open(fx->rig.images, IMAGE_PAGEMAP, RIG_PID, &source->pages),
-		  "source");
-	fx->space = server_add_space(&fx->server, uffd, RIG_PID, 0, source);
-	rig_check(fx->space, "space");
+	fx->space = rig_serve(&fx->rig, &fx->server, &fill_uffd_ops, uffd);
 	for (size_t i = 0; i < N_PAGES; i++)
 		rig_check(!space_add(&fx->space->space, &(struct range){
 			.start = page_addr(i), .end = page_addr(i + 1), .source = page_addr(i),
@@ -93,11 +80,8 @@ static int teardown(void **state)
 {
 	struct fixture *fx = *state;
 
-	fx->space->gone = true;
-	server_reap(&fx->server);
+	rig_serve_end(&fx->server);
 	munmap((void *)RIG_BASE, N_PAGES * PAGE_SIZE);
-	working_set_fini(&fx->server.working_set);
-	close(fx->server.epoll);
 	rig_fini(&fx->rig);
 	free(fx);
 	return 0;

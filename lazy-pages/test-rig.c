@@ -9,14 +9,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "image/dir.h"
+#include "lazy-pages/serve.h"
+#include "lazy-pages/server.h"
 #include "pages/handoff.h"
 #include "pages/sink.h"
+#include "pages/source.h"
 #include "sys/proc_tasks.h"
 #include "sys/syscall.h"
 #include "sys/uffd.h"
@@ -152,6 +156,34 @@ void rig_commit(struct rig *rig)
 	rig_check(!image_dir_commit(rig->images, &inventory), "image_dir_commit");
 }
 
+struct lazy_space *rig_serve(const struct rig *rig, struct server *server,
+			     const struct fill_ops *fill, int uffd)
+{
+	struct task_source *source = calloc(1, sizeof(*source));
+	struct lazy_space *sp;
+
+	*server = (struct server){
+		.images = rig->images, .fill = fill,
+		.epoll = epoll_create1(EPOLL_CLOEXEC), .complete = true,
+		.spaces = TAILQ_HEAD_INITIALIZER(server->spaces),
+		.segments = TAILQ_HEAD_INITIALIZER(server->segments),
+		.chunk = SERVE_CHUNK_MIN,
+	};
+	rig_check(!source_file_open(rig->images, IMAGE_PAGEMAP, RIG_PID, &source->pages),
+		  "source");
+	sp = server_add_space(server, uffd, RIG_PID, 0, source);
+	rig_check(sp, "space");
+	return sp;
+}
+
+void rig_serve_end(struct server *server)
+{
+	TAILQ_FIRST(&server->spaces)->gone = true;
+	server_reap(server);
+	working_set_fini(&server->working_set);
+	close(server->epoll);
+}
+
 void rig_start(struct rig *rig, enum lazy_background background)
 {
 	struct lazy_options opts = { .images_dir = rig->dir, .background = background,
@@ -230,7 +262,7 @@ void rig_hand_over(int sock, int pid, unsigned int n_areas, size_t n_pages)
 int rig_connect(const struct rig *rig)
 {
 	_cleanup_close_ int dir = open(rig->dir, O_RDONLY | O_DIRECTORY);
-	int sock = handoff_connect(dir, -1, 5000);
+	int sock = handoff_connect(dir, -1);
 
 	rig_check(sock >= 0, "handoff_connect");
 	return sock;

@@ -23,7 +23,10 @@
 #define RIG_STRIDE (1ULL << 30)
 #define RIG_TAG_BROKEN UINT64_MAX	/* no page that was ever written */
 
+struct fill_ops;
 struct image_dir;
+struct lazy_space;
+struct server;
 
 struct rig {
 	char dir[64];
@@ -52,6 +55,12 @@ void rig_write_task(struct rig *rig, int pid, unsigned int n_areas, size_t n_pag
 void rig_write_segment(struct rig *rig, uint64_t shmid, size_t n_pages);
 /* Ends the images; a server may be started. */
 void rig_commit(struct rig *rig);
+
+/* A server in this process, which has one space, of @uffd: that is taken. The space. */
+struct lazy_space *rig_serve(const struct rig *rig, struct server *server,
+			     const struct fill_ops *fill, int uffd);
+/* Its memory is gone, and so is the server. */
+void rig_serve_end(struct server *server);
 
 void rig_start(struct rig *rig, enum lazy_background background);
 /* The exit status of the server (the guardian), waited for; -1: killed by a signal. */

@@ -14,7 +14,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -23,7 +22,6 @@
 #include "lazy-pages/serve.h"
 #include "lazy-pages/server.h"
 #include "lazy-pages/test-rig.h"
-#include "pages/source.h"
 #include "sys/uffd.h"
 #include "util/macro.h"
 
@@ -95,7 +93,6 @@ struct fixture {
 static int setup(void **state)
 {
 	struct fixture *fx = calloc(1, sizeof(*fx));
-	struct task_source *source = calloc(1, sizeof(*source));
 	int uffd;
 
 	if (!rig_possible()) {
@@ -107,17 +104,7 @@ static int setup(void **state)
 	rig_write_task(&fx->rig, RIG_PID, 1, N * SMALL);
 	rig_commit(&fx->rig);
 	uffd = uffd_open(0, NULL);
-	fx->server = (struct server){
-		.images = fx->rig.images, .fill = &model_ops,
-		.epoll = epoll_create1(EPOLL_CLOEXEC), .complete = true,
-		.spaces = TAILQ_HEAD_INITIALIZER(fx->server.spaces),
-		.segments = TAILQ_HEAD_INITIALIZER(fx->server.segments),
-		.chunk = SERVE_CHUNK_MIN,
-	};
-	rig_check(!source_file_open(fx->rig.images, IMAGE_PAGEMAP, RIG_PID, &source->pages),
-		  "source");
-	fx->space = server_add_space(&fx->server, uffd, RIG_PID, 0, source);
-	rig_check(fx->space, "space");
+	fx->space = rig_serve(&fx->rig, &fx->server, &model_ops, uffd);
 	*state = fx;
 	return 0;
 }
@@ -126,10 +113,7 @@ static int teardown(void **state)
 {
 	struct fixture *fx = *state;
 
-	fx->space->gone = true;
-	server_reap(&fx->server);
-	working_set_fini(&fx->server.working_set);
-	close(fx->server.epoll);
+	rig_serve_end(&fx->server);
 	rig_fini(&fx->rig);
 	free(model.memory);
 	free(fx);

@@ -161,8 +161,8 @@ static int find_server(const struct restore *r)
 	stop = interrupt_fd();
 	if (stop < 0)
 		return stop;
-	sock = handoff_connect(dir, stop, 0);
-	if (sock == -ETIMEDOUT) {
+	sock = handoff_connect(dir, stop);
+	if (sock == -ECONNREFUSED) {
 		log_info("no lazy-pages server listens: starting one");
 		sock = start_server(r, dir, stop);
 	}

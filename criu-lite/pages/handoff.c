@@ -23,7 +23,6 @@
 
 #include "pages/packet.h"
 #include "util/cleanup.h"
-#include "util/clock.h"
 #include "util/log.h"
 #include "util/macro.h"
 
@@ -31,9 +30,6 @@
 #define HANDOFF_VERSION 1u
 /* Keeps a message well below the default limit of a socket's buffer. */
 #define RANGES_PER_RECORD 1024u
-/* How long a client waits before it tries again to connect. */
-#define RETRY_MIN_MS 1u
-#define RETRY_MAX_MS 50u
 
 /* Both ends are on one machine: native byte order. Ranges follow. */
 struct wire_record {
@@ -95,12 +91,7 @@ static void socket_address(int workdir_fd, struct sockaddr_un *addr)
 
 /* Restore's side. */
 
-static uint64_t now_ms(void)
-{
-	return clock_ns() / 1000000;
-}
-
-/* 0: connected. -EAGAIN: nobody listens there (yet). */
+/* 0: connected. -ECONNREFUSED, not logged: nobody listens there. */
 static int try_connect(int workdir_fd, int flags, int *ret)
 {
 	_cleanup_close_ int sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
@@ -111,7 +102,7 @@ static int try_connect(int workdir_fd, int flags, int *ret)
 	socket_address(workdir_fd, &addr);
 	if (connect(sock, (struct sockaddr *)&addr, sizeof(addr))) {
 		if (errno == ENOENT || errno == ECONNREFUSED || errno == EAGAIN || errno == EINTR)
-			return -EAGAIN;
+			return -ECONNREFUSED;
 		return log_errno(-errno, "lazy-pages socket: cannot connect");
 	}
 	*ret = take_fd(&sock);
@@ -159,19 +150,11 @@ int handoff_greet(int sock, int stop)
 	return err ? err : receive_status(sock, stop);
 }
 
-int handoff_connect(int workdir_fd, int stop, unsigned int timeout_ms)
+int handoff_connect(int workdir_fd, int stop)
 {
-	uint64_t deadline = now_ms() + timeout_ms;
-	unsigned int wait = RETRY_MIN_MS;
 	_cleanup_close_ int sock = -1;
-	int err;
+	int err = try_connect(workdir_fd, 0, &sock);
 
-	while ((err = try_connect(workdir_fd, 0, &sock)) == -EAGAIN) {
-		if (now_ms() + wait > deadline)
-			return -ETIMEDOUT;
-		poll(NULL, 0, wait);
-		wait = MIN(wait * 2, RETRY_MAX_MS);
-	}
 	if (!err)
 		err = handoff_greet(sock, stop);
 	return err ? err : take_fd(&sock);
@@ -245,7 +228,7 @@ static int remove_stale(int workdir_fd)
 	if (!err)
 		return log_errno(-EADDRINUSE, "%s: another lazy-pages server waits there",
 				 HANDOFF_SOCKET_NAME);
-	if (err != -EAGAIN)
+	if (err != -ECONNREFUSED)
 		return err;
 	if (unlinkat(workdir_fd, HANDOFF_SOCKET_NAME, 0) && errno != ENOENT)
 		return log_errno(-errno, "%s: cannot remove the old one", HANDOFF_SOCKET_NAME);

@@ -58,11 +58,11 @@ struct handoff_range {
 /* Restore's side. All return 0 or a negative errno, logged, unless said otherwise. */
 
 /*
- * Connects to the server of the work directory and greets it. A server that is
- * not there yet is waited for, at most @timeout_ms; then -ETIMEDOUT, not
- * logged. Returns the socket: blocking, close-on-exec, the caller's to close.
+ * Connects to the server of the work directory and greets it, as handoff_greet() does.
+ * -ECONNREFUSED, not logged: nobody listens there. Returns the socket: blocking,
+ * close-on-exec, the caller's to close.
  */
-int handoff_connect(int workdir_fd, int stop, unsigned int timeout_ms);
+int handoff_connect(int workdir_fd, int stop);
 /*
  * Greets the server at the other end of @sock, which may take as long as it needs to
  * answer. -EINTR: @stop, a descriptor or -1, was readable before it did.

@@ -37,16 +37,8 @@ static void test_session(void **state)
 	int mem = lent_memory();
 	uint16_t port;
 	pid_t pid = start_lending(mem, 0, &port);
-	struct page_fetch *f = start_asking(port, 0);
-	uint64_t asked;
 
-	assert_non_null(f);
-	assert_int_equal(fetch_all(f, AT(64), AT(N_PAGES), AT(16)), 0);
-	/* What is still on its way is no reason not to end. */
-	assert_int_equal(page_fetch_ahead(f, PID, AT(64), AT(64), &asked), 0);
-	assert_int_equal(page_fetch_close(f), 0);
-	wait_end(pid);
-	close(mem);
+	end_session(start_asking(port, 0), pid, mem);
 }
 
 /* Cut anywhere, each session is whole in the end, and there is no wrong page. */

@@ -110,6 +110,19 @@ int fetch_all(struct page_fetch *f, uint64_t at, uint64_t end, uint64_t fault)
 	return err;
 }
 
+void end_session(struct page_fetch *f, pid_t pid, int mem)
+{
+	uint64_t asked;
+
+	assert_non_null(f);
+	assert_int_equal(fetch_all(f, AT(64), AT(N_PAGES), AT(16)), 0);
+	/* What is still on its way is no reason not to end. */
+	assert_int_equal(page_fetch_ahead(f, PID, AT(64), AT(64), &asked), 0);
+	assert_int_equal(page_fetch_close(f), 0);
+	wait_end(pid);
+	close(mem);
+}
+
 struct wire {
 	int from, to;
 	long at;			/* bytes until then; -1: never */

@@ -37,6 +37,8 @@ pid_t start_lending(int mem, int expected, uint16_t *port);
 struct page_fetch *start_asking(uint16_t port, unsigned int retry);
 /* Fetches [@at, @end), with a fault for each page of [@fault, AT(32)); 0 or -errno. */
 int fetch_all(struct page_fetch *f, uint64_t at, uint64_t end, uint64_t fault);
+/* Asserts that a session gives all there is, and ends well; @pid lends @mem, which is closed. */
+void end_session(struct page_fetch *f, pid_t pid, int mem);
 
 /* Somebody in between: the first connections are cut, or damaged, at byte @at of what comes. */
 struct between {

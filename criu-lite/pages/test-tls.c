@@ -386,18 +386,6 @@ static int clear_ends(void **state)
 	return 0;
 }
 
-static void end_session(struct page_fetch *f, pid_t pid, int mem)
-{
-	uint64_t asked;
-
-	assert_non_null(f);
-	assert_int_equal(fetch_all(f, AT(64), AT(N_PAGES), AT(16)), 0);
-	assert_int_equal(page_fetch_ahead(f, PID, AT(64), AT(64), &asked), 0);
-	assert_int_equal(page_fetch_close(f), 0);
-	wait_end(pid);
-	close(mem);
-}
-
 static void test_lanes(void **state)
 {
 	int mem = lent_memory();
