@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Tracepoints: their descriptions, and where this kernel lets us, their hits. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "sys/tracepoint.h"
+#include "util/clock.h"
+#include "util/macro.h"
+
+#define N_HITS 200
+
+static const char format[] =
+	"name: mmap_lock_acquire_returned\n"
+	"ID: 675\n"
+	"format:\n"
+	"\tfield:unsigned short common_type;\toffset:0;\tsize:2;\tsigned:0;\n"
+	"\tfield:int common_pid;\toffset:4;\tsize:4;\tsigned:1;\n"
+	"\n"
+	"\tfield:struct mm_struct * mm;\toffset:8;\tsize:8;\tsigned:0;\n"
+	"\tfield:u64 memcg_id;\toffset:16;\tsize:8;\tsigned:0;\n"
+	"\tfield:bool write;\toffset:24;\tsize:1;\tsigned:0;\n"
+	"\n"
+	"print fmt: \"mm=%p\", REC->mm\n";
+
+static void test_parse(void **state)
+{
+	uint16_t id = 0, offset = 0;
+
+	assert_int_equal(tracepoint_parse(format, "mm", &id, &offset), 0);
+	assert_int_equal(id, 675);
+	assert_int_equal(offset, 8);
+	assert_int_equal(tracepoint_parse(format, "memcg_id", &id, &offset), 0);
+	assert_int_equal(offset, 16);
+}
+
+static void test_parse_refuses(void **state)
+{
+	uint16_t id, offset;
+
+	/* Not there; only the end of a name; of another size. */
+	assert_int_equal(tracepoint_parse(format, "address", &id, &offset), -EINVAL);
+	assert_int_equal(tracepoint_parse(format, "id", &id, &offset), -EINVAL);
+	assert_int_equal(tracepoint_parse(format, "write", &id, &offset), -EINVAL);
+	assert_int_equal(tracepoint_parse("", "mm", &id, &offset), -EINVAL);
+	assert_int_equal(tracepoint_parse(strchr(format, '\n') + 9, "mm", &id, &offset), -EINVAL);
+	assert_int_equal(tracepoint_parse("ID: 99999999999\n\tfield:u64 mm;", "mm", &id, &offset),
+			 -EINVAL);
+}
+
+struct seen {
+	unsigned int locks, rooms;
+	uint64_t begin, last;
+	void *at[N_HITS];
+};
+
+static int take(void *arg, const struct tracepoint_hit *hit)
+{
+	struct seen *seen = arg;
+
+	if (hit->tid != gettid() || hit->time_ns < seen->begin)
+		return 0;
+	if (hit->which == 1) {
+		assert_true(seen->rooms < N_HITS);
+		assert_ptr_equal((void *)(uintptr_t)hit->field, seen->at[seen->rooms]);
+		seen->rooms++;
+	} else {
+		assert_true(hit->field);
+		seen->locks++;
+	}
+	assert_int_equal(hit->args[1], PAGE_SIZE);
+	assert_true(hit->time_ns <= clock_ns());
+	return 0;
+}
+
+/* More than one time around the ring. */
+static void test_hits(void **state)
+{
+	static const struct tracepoint_want wants[] = {
+		{ "mmap_lock/mmap_lock_acquire_returned", "mm", "write == 1" },
+		{ "mmap/vm_unmapped_area", "addr", NULL },
+	};
+	unsigned int whole = 0;
+	struct seen seen = {};
+	struct tracepoints tp;
+	int err = tracepoints_open(&tp, wants, ARRAY_SIZE(wants), 64 * PAGE_SIZE);
+
+	if (err) {
+		print_message("no tracepoints here: %s\n", strerror(-err));
+		skip();
+	}
+	for (unsigned int round = 0; round < 40; round++) {
+		uint64_t lost;
+
+		seen.begin = clock_ns();
+		seen.locks = seen.rooms = 0;
+		for (unsigned int i = 0; i < N_HITS; i++) {
+			seen.at[i] = mmap(NULL, PAGE_SIZE, PROT_NONE,
+					  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			assert_ptr_not_equal(seen.at[i], MAP_FAILED);
+			assert_int_equal(munmap(seen.at[i], PAGE_SIZE), 0);
+		}
+		assert_int_equal(tracepoints_read(&tp, take, &seen, &lost), 0);
+		/* Others have filled it. */
+		if (lost)
+			continue;
+		whole++;
+		assert_int_equal(seen.rooms, N_HITS);
+		assert_int_equal(seen.locks, 2 * N_HITS);
+	}
+	assert_true(whole);
+	tracepoints_close(&tp);
+}
+
+static void test_no_such_tracepoint(void **state)
+{
+	static const struct tracepoint_want want = { "mmap_lock/no_such_thing", "mm", NULL };
+	struct tracepoints tp;
+
+	assert_true(tracepoints_open(&tp, &want, 1, 64 * PAGE_SIZE) < 0);
+	tracepoints_close(&tp);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_hits),
+		cmocka_unit_test(test_no_such_tracepoint),
+		cmocka_unit_test(test_parse),
+		cmocka_unit_test(test_parse_refuses),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
