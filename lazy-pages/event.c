@@ -21,6 +21,7 @@
 #include "lazy-pages/server.h"
 #include "lazy-pages/unmap.h"
 #include "sys/uffd.h"
+#include "util/array.h"
 #include "util/clock.h"
 #include "util/log.h"
 #include "util/macro.h"
@@ -36,6 +37,27 @@ static int on_fault(struct server *server, struct lazy_space *sp, const struct u
 	return serve_queue_fault(sp, msg->arg.pagefault.address);
 }
 
+int event_follow(struct server *server, struct lazy_space *sp)
+{
+	uint64_t mm;
+	int err;
+
+	if (!server->histories.on || sp->order.known)
+		return 0;
+	mm = histories_find_mm(&server->histories, sp->watch.fd);
+	/* Without a history of its own its events are taken as they come. */
+	if (!mm)
+		return 0;
+	err = history_claim(&server->histories, mm, &sp->history);
+	return err && err != -EBUSY ? log_errno(err, "%s: cannot follow its changes", sp->name) : 0;
+}
+
+/* Whether events are applied in the order of their changes. */
+static bool in_order(const struct lazy_space *sp)
+{
+	return sp->order.known || (sp->n_untold && !sp->history->lost_ns);
+}
+
 static int on_fork(struct server *server, struct lazy_space *sp, const struct uffd_msg *msg)
 {
 	/* Not closed where this fails: the guardian needs it to hold the child. */
@@ -46,10 +68,13 @@ static int on_fork(struct server *server, struct lazy_space *sp, const struct uf
 	if (!child)
 		return -ENOMEM;
 	order_init(&child->order, sp->order.known);
-	if (!sp->order.known) {
+	if (!in_order(sp)) {
 		child->parent = sp;
 		sp->n_young++;
 	}
+	err = event_follow(server, child);
+	if (err)
+		return err;
 	err = space_clone(&child->space, &sp->space);
 	if (err)
 		return log_errno(err, "%s: a fork: cannot track its memory", sp->name);
@@ -158,11 +183,64 @@ static int apply_in_order(struct server *server, struct lazy_space *sp,
 	return err;
 }
 
-static int apply_message(struct server *server, struct lazy_space *sp,
-			 const struct uffd_msg *msg)
+/* What becomes of an event is not known before its place among the others is. */
+static int note_untold(struct server *server, struct lazy_space *sp, const struct uffd_msg *msg,
+		       uint64_t from_ns, uint64_t to_ns)
 {
-	if (sp->order.known && msg->event != UFFD_EVENT_PAGEFAULT)
+	struct placed_event *event = array_push(&sp->untold, &sp->n_untold, &sp->cap_untold);
+
+	if (!event)
+		return log_errno(-ENOMEM, "%s: cannot track its memory", sp->name);
+	*event = (struct placed_event){ .msg = *msg, .from_ns = from_ns, .to_ns = to_ns };
+	if (msg->event == UFFD_EVENT_FORK)
+		event->child = histories_find_mm(&server->histories, msg->arg.fork.ufd);
+	return 0;
+}
+
+static int apply_placed(struct server *server, struct lazy_space *sp,
+			const struct placed_event *event)
+{
+	int err = apply_event(server, sp, &event->msg);
+
+	if (event > sp->untold && event->from_ns < event[-1].from_ns)
+		server->stats.late++;
+	if (!event->change && event->msg.event != UFFD_EVENT_REMOVE)
+		server->stats.unplaced++;
+	/* All that is older has been applied. */
+	if (!err && in_order(sp))
+		space_quiet(&sp->space);
+	return err;
+}
+
+int event_settle(struct server *server, struct lazy_space *sp, uint64_t time_ns)
+{
+	int err;
+
+	if (!sp->history)
+		return 0;
+	err = sp->n_untold ? histories_read(&server->histories) : 0;
+	if (err)
+		return log_errno(err, "%s: cannot track what it does to its memory", sp->name);
+	if (sp->history->lost_ns)
+		log_debug("%s: its changes are not all known", sp->name);
+	else
+		place_events(sp->history, sp->untold, sp->n_untold);
+	for (size_t i = 0; i < sp->n_untold && !err; i++)
+		err = apply_placed(server, sp, &sp->untold[i]);
+	sp->n_untold = 0;
+	history_forget(&server->histories, sp->history, time_ns);
+	return err;
+}
+
+static int apply_message(struct server *server, struct lazy_space *sp,
+			 const struct uffd_msg *msg, uint64_t from_ns, uint64_t to_ns)
+{
+	if (msg->event == UFFD_EVENT_PAGEFAULT)
+		return apply_event(server, sp, msg);
+	if (sp->order.known)
 		return apply_in_order(server, sp, msg);
+	if (sp->history && !peek_needed(server, sp))
+		return note_untold(server, sp, msg, from_ns, to_ns);
 	return apply_event(server, sp, msg);
 }
 
@@ -170,7 +248,9 @@ static int apply_message(struct server *server, struct lazy_space *sp,
 static int read_some(struct server *server, struct lazy_space *sp, size_t max, size_t *n)
 {
 	struct uffd_msg msgs[MESSAGES_MAX];
+	const uint64_t from_ns = clock_ns();
 	ssize_t len = read(sp->watch.fd, msgs, max * sizeof(*msgs));
+	const uint64_t to_ns = clock_ns();
 
 	*n = 0;
 	if (len < 0) {
@@ -186,7 +266,7 @@ static int read_some(struct server *server, struct lazy_space *sp, size_t max, s
 	}
 	*n = len / sizeof(*msgs);
 	for (size_t i = 0; i < *n; i++) {
-		int err = apply_message(server, sp, &msgs[i]);
+		int err = apply_message(server, sp, &msgs[i], from_ns, to_ns);
 
 		if (err)
 			return err;
@@ -223,7 +303,7 @@ int event_ready(struct server *server, struct watch *watch, uint32_t events)
 	if (err || sp->gone)
 		return err;
 	do {
-		max = space_needs_quiet(sp) ? 1 : MESSAGES_MAX;
+		max = space_needs_quiet(sp) && !sp->history ? 1 : MESSAGES_MAX;
 		err = peek_messages(server, sp, &max);
 		if (!err && max)
 			err = read_some(server, sp, max, &n);

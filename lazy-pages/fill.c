@@ -26,6 +26,7 @@
 #include "util/macro.h"
 
 /* The end of user memory; its last page is never mapped. */
+#define USER_BEGIN (1UL << 20)
 #define USER_END 0x7ffffffff000ULL
 
 const struct fill_ops fill_uffd_ops = {
@@ -207,4 +208,14 @@ int fill_probe(int uffd, enum fill_outcome *outcome)
 	err = map_cached(uffd, PAGE_SIZE, USER_END - PAGE_SIZE);
 	/* Linux before 5.13 does not know the second question, and needs but the first. */
 	return judge_probe(uffd, err == -EINVAL ? 0 : err, outcome);
+}
+
+/*
+ * By a request that the kernel refuses under the lock, before it changes anything: to track
+ * all of user memory for minor faults, which private memory has none of, nor most files. A task
+ * without either would have no stack. From an address that /proc/sys/vm/mmap_min_addr allows.
+ */
+void fill_take_lock(int uffd)
+{
+	uffd_register(uffd, USER_BEGIN, USER_END - USER_BEGIN, UFFDIO_REGISTER_MODE_MINOR, NULL);
 }

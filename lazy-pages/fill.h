@@ -52,4 +52,10 @@ int fill_wake(const struct fill_ops *ops, int uffd, uint64_t start, uint64_t len
  */
 int fill_probe(int uffd, enum fill_outcome *outcome);
 
+/*
+ * Takes the lock of the memory that @uffd belongs to (mmap_lock, for writing) and lets go of
+ * it, with nothing changed: for who watches that lock. Fails, unheard, where it is gone.
+ */
+void fill_take_lock(int uffd);
+
 #endif

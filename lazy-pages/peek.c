@@ -141,13 +141,18 @@ static bool segments_pending(const struct server *server)
 	return false;
 }
 
+bool peek_needed(const struct server *server, const struct lazy_space *sp)
+{
+	return sp->space.map.n_shared && segments_pending(server);
+}
+
 int peek_messages(struct server *server, struct lazy_space *sp, size_t *max)
 {
 	uint64_t faults;
 	bool unknown;
 	int err;
 
-	if (!sp->space.map.n_shared || !segments_pending(server))
+	if (!peek_needed(server, sp))
 		return server_resume(server, sp);
 	*max = 1;
 	err = faults_waiting(sp, &faults);

@@ -23,6 +23,9 @@ struct server;
  */
 int peek_messages(struct server *server, struct lazy_space *sp, size_t *max);
 
+/* Whether messages must be looked at before they are read, and so heard of at once. */
+bool peek_needed(const struct server *server, const struct lazy_space *sp);
+
 /* Whether a message waits to be read. */
 bool peek_waiting(const struct lazy_space *sp);
 

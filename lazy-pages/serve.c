@@ -209,7 +209,7 @@ static int fill_private(struct server *server, struct lazy_space *sp, const stru
 	int err;
 
 	/* An event that waits for another is not in the map yet. */
-	if (order_waits(&sp->order)) {
+	if (space_is_behind(sp)) {
 		filled->outcome = FILL_AGAIN;
 		return apply(server, sp, addr, 0, FILL_AGAIN);
 	}
@@ -639,15 +639,18 @@ int serve_doubt(struct server *server, struct lazy_space *child, uint64_t start,
 /* Whether it still lives, and whether events are on their way. */
 static int probe(struct server *server, struct lazy_space *sp)
 {
+	const uint64_t now = clock_ns();
 	enum fill_outcome outcome;
 	int err = fill_probe(sp->watch.fd, &outcome);
 
 	if (err)
 		return err;
 	sp->gone = outcome == FILL_GONE;
-	if (outcome == FILL_ABSENT)
-		server_quiet(server, sp);
-	return 0;
+	if (outcome != FILL_ABSENT && !sp->gone)
+		return 0;
+	err = event_settle(server, sp, now);
+	server_quiet(server, sp);
+	return err;
 }
 
 int serve_settle_space(struct server *server, struct lazy_space *sp)

@@ -170,6 +170,9 @@ static void drop_space(struct server *server, struct lazy_space *sp)
 	TAILQ_REMOVE(&server->spaces, sp, link);
 	space_fini(&sp->space);
 	order_fini(&sp->order);
+	if (sp->history)
+		history_drop(&server->histories, sp->history);
+	free(sp->untold);
 	/* Closing is not enough: the task may hold it, too, until restore lets it go. */
 	server_unwatch(server, &sp->watch);
 	close(sp->watch.fd);
@@ -312,7 +315,8 @@ void server_reap(struct server *server)
 	struct lazy_space *sp, *next_sp;
 
 	TAILQ_FOREACH_SAFE(sp, &server->spaces, link, next_sp)
-		if (sp->gone || (server->complete && space_done(&sp->space)))
+		if (sp->gone ||
+		    (server->complete && space_done(&sp->space) && !space_is_behind(sp)))
 			drop_space(server, sp);
 	if (!server->complete)
 		return;

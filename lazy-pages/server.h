@@ -16,8 +16,10 @@
 
 #include "images/inventory.pb-c.h"
 #include "lazy-pages/fill.h"
+#include "lazy-pages/history.h"
 #include "lazy-pages/huge.h"
 #include "lazy-pages/order.h"
+#include "lazy-pages/place.h"
 #include "lazy-pages/segment.h"
 #include "lazy-pages/space.h"
 #include "lazy-pages/stats.h"
@@ -64,6 +66,10 @@ struct lazy_space {
 	struct watch watch;		/* its userfaultfd */
 	struct space space;
 	struct event_order order;
+	struct history *history;	/* of its changes; NULL: the kernel does not tell */
+	/* With a history: events that were read, until it is quiet and their order is known. */
+	struct placed_event *untold;
+	size_t n_untold, cap_untold;
 	struct task_source *source;
 	int pid;			/* the task it is or descends from, as in the images */
 	int pidfd;			/* of that task, the server's; -1: a forked child's space */
@@ -105,7 +111,13 @@ struct lazy_segment {
 /* Whether it matters that no event is on its way to the space any more. */
 static inline bool space_needs_quiet(const struct lazy_space *sp)
 {
-	return sp->n_young || space_unsettled(&sp->space);
+	return sp->n_young || sp->n_untold || space_unsettled(&sp->space);
+}
+
+/* Whether events were read that are not in the map yet: what it looks like is not known. */
+static inline bool space_is_behind(const struct lazy_space *sp)
+{
+	return sp->n_untold || order_waits(&sp->order);
 }
 
 /* Those of a dump and of what it builds on, as they are in their files; a length before each. */
@@ -147,6 +159,8 @@ struct server {
 	struct adoption adoption;
 	struct lazy_space_list spaces;
 	struct lazy_segment_list segments;
+	struct histories histories;	/* of the spaces, where the kernel tells */
+	struct watch *rings;		/* and what it tells them through */
 	int *pidfds;			/* of all tasks; open to the end: the guardian needs them */
 	size_t n_pidfds, cap_pidfds;
 	int guardian_pid;

@@ -17,10 +17,12 @@
 #include <inttypes.h>
 #include <linux/magic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "lazy-pages/event.h"
 #include "lazy-pages/huge.h"
 #include "lazy-pages/replay.h"
 #include "lazy-pages/serve.h"
@@ -34,17 +36,57 @@
 #include "util/log.h"
 #include "util/macro.h"
 
+static int ring_ready(struct server *server, struct watch *watch, uint32_t events)
+{
+	int err = histories_read(&server->histories);
+
+	if (err)
+		return log_errno(err, "lazy-pages: cannot track what tasks do to their memory");
+	/* Where nothing is on its way, what was read is of no interest any more. */
+	return serve_probe(server);
+}
+
+/*
+ * Where the kernel does not number events, its tracepoints tell in which order the changes
+ * were made that they are about: from before a task runs.
+ */
+static int watch_changes(struct server *server)
+{
+	_cleanup_close_ int numbered = uffd_open(UFFD_FEATURES_NONCOOP | UFFD_FEATURE_EVENT_ORDER,
+						 NULL);
+	int err = numbered < 0 ? histories_open(&server->histories) : 0;
+
+	if (err)
+		log_info("lazy-pages: threads that move memory at the same moment are told apart by "
+			 "guess: no tracepoints (%s)", strerror(-err));
+	if (!server->histories.on)
+		return 0;
+	server->rings = calloc(server->histories.tracepoints.n_rings, sizeof(*server->rings));
+	if (!server->rings)
+		return log_errno(-ENOMEM, "lazy-pages: cannot track what tasks do");
+	for (size_t i = 0; i < server->histories.tracepoints.n_rings && !err; i++) {
+		server->rings[i] = (struct watch){
+			.fd = server->histories.tracepoints.rings[i].fd, .ready = ring_ready,
+		};
+		err = server_watch(server, &server->rings[i]);
+	}
+	return err;
+}
+
 static int on_hello(struct server *server, struct handoff_record *rec)
 {
+	int err;
+
 	server->greeted = true;
 	stats_start(&server->stats);
-	if (server->listener.fd < 0)
-		return handoff_send_status(server->session.fd, 0);
 	/* Nobody else is served: who comes next finds no socket, and waits or starts one. */
-	server_close_watch(server, &server->listener);
-	if (unlinkat(server->workdir_fd, HANDOFF_SOCKET_NAME, 0) && errno != ENOENT)
-		log_warn("lazy-pages: cannot remove %s", HANDOFF_SOCKET_NAME);
-	return handoff_send_status(server->session.fd, 0);
+	if (server->listener.fd >= 0) {
+		server_close_watch(server, &server->listener);
+		if (unlinkat(server->workdir_fd, HANDOFF_SOCKET_NAME, 0) && errno != ENOENT)
+			log_warn("lazy-pages: cannot remove %s", HANDOFF_SOCKET_NAME);
+	}
+	err = handoff_send_status(server->session.fd, 0);
+	return err ? err : watch_changes(server);
 }
 
 /* What the image has of [start, end) is PENDING; the rest of it holds nothing. */
@@ -141,6 +183,9 @@ static int on_task(struct server *server, struct handoff_record *rec)
 	if (sp->order.known)
 		log_debug("%s: its events are numbered", sp->name);
 	sp->pidfd = *pidfd;
+	err = event_follow(server, sp);
+	if (err)
+		return err;
 	sp->ranges_due = rec->n_total;
 	return add_ranges(server, sp, rec);
 }

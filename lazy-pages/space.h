@@ -16,7 +16,8 @@
  * Huge pages come and go whole: the kernel refuses a system call, and sends no
  * event, for part of one. So a range of them always holds whole ones.
  *
- * Order of events. The kernel queues UNMAP and REMAP when the change is made
+ * Order of events. Where it is known (order.h, place.h) each event is about the space as
+ * it is. Else: the kernel queues UNMAP and REMAP when the change is made
  * and its locks are dropped; a move sends REMAP, then UNMAP of the old place,
  * and one onto something sends UNMAP of that before. In between, another
  * thread may move something of its own to the place that became free, and its

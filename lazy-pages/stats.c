@@ -72,8 +72,10 @@ void stats_log(const struct lazy_stats *stats)
 		 stats->faults, stats->demand_pages, stats->background_pages,
 		 stats->zero_pages, ms);
 	log_info("lazy-pages: events: %" PRIu64 " fork, %" PRIu64 " remap, %" PRIu64
-		 " remove, %" PRIu64 " unmap; %" PRIu64 " fills put off",
-		 stats->forks, stats->remaps, stats->removes, stats->unmaps, stats->retries);
+		 " remove, %" PRIu64 " unmap (%" PRIu64 " late, %" PRIu64 " without a known place); "
+		 "%" PRIu64 " fills put off",
+		 stats->forks, stats->remaps, stats->removes, stats->unmaps, stats->late,
+		 stats->unplaced, stats->retries);
 }
 
 static void add_number(struct json_object *to, const char *name, uint64_t value)
@@ -144,6 +146,8 @@ static struct json_object *to_json(const struct lazy_stats *stats)
 	add_number(o, "remap", stats->remaps);
 	add_number(o, "remove", stats->removes);
 	add_number(o, "unmap", stats->unmaps);
+	add_number(o, "late", stats->late);
+	add_number(o, "unplaced", stats->unplaced);
 	json_object_object_add(all, "events", o);
 	add_number(all, "put_off", stats->retries);
 	json_object_object_add(all, "fault_wait_ns", waits(stats));

@@ -25,6 +25,8 @@ struct lazy_stats {
 	uint64_t background_pages;	/* copied ahead of any */
 	uint64_t zero_pages;
 	uint64_t forks, remaps, removes, unmaps;	/* events */
+	uint64_t late;			/* of them, read after one that is about a later change */
+	uint64_t unplaced;		/* of them, whose change was not found (place.h) */
 	uint64_t retries;		/* fills put off by an outstanding event */
 	uint64_t start_ns;		/* CLOCK_MONOTONIC, when restore came */
 	/* Faults by the time from reading them to their answer; the last bucket takes all above. */

@@ -11,7 +11,14 @@
 
 #include <cmocka.h>
 
+#include <stdbool.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include "lazy-pages/fill.h"
+#include "sys/proc_maps.h"
+#include "sys/uffd.h"
 #include "util/macro.h"
 
 #define HUGE_PAGE (2UL << 20)
@@ -142,11 +149,58 @@ static void test_wake(void **state)
 	assert_int_equal(fill_wake(&fake_ops, 5, DST, PAGE_SIZE), -EINVAL);
 }
 
+/* Whether the mapping at @at is tracked. */
+static bool is_tracked(const void *at)
+{
+	struct proc_maps maps;
+	const struct proc_vma *vma;
+	bool tracked;
+
+	assert_int_equal(proc_smaps_read(getpid(), &maps), 0);
+	vma = proc_maps_find(&maps, (uintptr_t)at);
+	assert_non_null(vma);
+	tracked = vma_has_flag(vma, VMA_FLAG_UM);
+	proc_maps_fini(&maps);
+	return tracked;
+}
+
+/* Anywhere: what is tracked stays so, and nothing else is. */
+static void test_take_lock(void **state)
+{
+	static const uint64_t places[] = { 1UL << 20, 1UL << 40, 0x7ffffffff000ULL - PAGE_SIZE };
+	char *shared = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+			    0);
+	int uffd = uffd_open(0, NULL);
+
+	if (uffd < 0) {
+		print_message("no userfaultfd here: %s\n", strerror(-uffd));
+		skip();
+	}
+	assert_ptr_not_equal(shared, MAP_FAILED);
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		void *at = (void *)(uintptr_t)places[i];
+
+		assert_ptr_equal(mmap(at, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE |
+				      MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0), at);
+		assert_int_equal(uffd_register(uffd, places[i], PAGE_SIZE,
+					       UFFDIO_REGISTER_MODE_MISSING, NULL), 0);
+	}
+	fill_take_lock(uffd);
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		assert_true(is_tracked((void *)(uintptr_t)places[i]));
+		munmap((void *)(uintptr_t)places[i], PAGE_SIZE);
+	}
+	assert_false(is_tracked(shared));
+	munmap(shared, PAGE_SIZE);
+	close(uffd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_copy),
 		cmocka_unit_test(test_copy_huge),
+		cmocka_unit_test(test_take_lock),
 		cmocka_unit_test(test_zeropage),
 		cmocka_unit_test(test_wake),
 	};
