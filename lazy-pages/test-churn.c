@@ -4,14 +4,15 @@
  *
  * A task hands its areas over and then changes them in all the ways that make
  * events: it moves, grows, shrinks, doubles, overwrites, empties and unmaps
- * them, and forks children that do the same and fork in turn. What each page
- * must hold is kept in a model that is no part of the armed memory, and every
- * page is checked in the end, and many before. In some rounds several threads
- * do it at once, each to areas of its own.
+ * them, and forks children that do the same and fork in turn, or exec, or are
+ * killed in the middle of it. What each page must hold is kept in a model that
+ * is no part of the armed memory, and every page is checked in the end, and
+ * many before. In some rounds several threads do it at once, each to areas of
+ * its own.
  *
  * Threads that move their areas, too, get addresses that another has just left.
- * Which of two changes came first can then be wrong where the kernel does not
- * number its events (space.h), so that there it is done on request only.
+ * Which of two changes came first can then be wrong where the kernel tells it in no
+ * way (order.h, history.h), so that there it is done on request only.
  *
  * LAZY_TEST_ROUNDS says how many rounds (40 when absent, and on request when
  * not), LAZY_TEST_SEED where to begin.
@@ -19,6 +20,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,12 +43,24 @@
 #define DEPTH_MAX 3
 /* Added to the tag of a page that MADV_FREE was told of: it may be zero by now. */
 #define MAYBE_ZERO (1ULL << 50)
+#define LIFE_MAX_US 5000
 
 /* Pages that lie together, in memory of which we know what it holds. */
 struct lot {
 	char *at;
 	size_t n;
 	uint64_t tags[2 * N_PAGES];
+};
+
+enum fate {
+	FATE_ENDS,
+	FATE_EXECS,
+	FATE_KILLED,
+};
+
+struct child {
+	pid_t pid;
+	enum fate fate;
 };
 
 /* What one thread owns, and does to it. */
@@ -57,7 +71,7 @@ struct churn {
 	uint64_t last_tag;
 	unsigned int n_ops, depth;
 	bool may_move;
-	pid_t children[CHILDREN_MAX];
+	struct child children[CHILDREN_MAX];
 	size_t n_children;
 };
 
@@ -301,24 +315,38 @@ static void op_map(struct churn *c, struct lot *lot)
 
 static void churn_run(struct churn *c);
 
+static void child_run(struct churn *c, enum fate fate)
+{
+	/* Whoever is killed leaves nobody behind: what those found out, nobody would hear. */
+	c->depth = fate == FATE_ENDS ? c->depth + 1 : DEPTH_MAX;
+	c->n_children = 0;
+	c->n_ops /= 2;
+	c->random += 0x9e3779b97f4a7c15ULL * c->depth;
+	if (fate == FATE_EXECS)
+		c->n_ops = rnd(c, c->n_ops);
+	churn_run(c);
+	if (fate == FATE_EXECS)
+		execl("/bin/true", "true", NULL);
+	_exit(fate == FATE_EXECS ? 96 : 0);
+}
+
 static void op_fork(struct churn *c, struct lot *lot)
 {
+	static const enum fate fates[] = { FATE_ENDS, FATE_ENDS, FATE_EXECS, FATE_KILLED };
+	enum fate fate = fates[rnd(c, ARRAY_SIZE(fates))];
 	pid_t pid;
 
 	if (c->depth == DEPTH_MAX || c->n_children == CHILDREN_MAX)
 		return;
 	pid = fork();
 	rig_check(pid >= 0, "fork");
-	if (pid) {
-		c->children[c->n_children++] = pid;
-		return;
+	if (!pid)
+		child_run(c, fate);
+	c->children[c->n_children++] = (struct child){ pid, fate };
+	if (fate == FATE_KILLED) {
+		usleep(rnd(c, LIFE_MAX_US));
+		kill(pid, SIGKILL);
 	}
-	c->depth++;
-	c->n_children = 0;
-	c->n_ops /= 2;
-	c->random += 0x9e3779b97f4a7c15ULL * c->depth;
-	churn_run(c);
-	_exit(0);
 }
 
 static const struct op {
@@ -357,9 +385,13 @@ static void churn_run(struct churn *c)
 	for (size_t i = 0; i < c->n_lots; i++)
 		check_lot(c, c->lots[i]);
 	for (size_t i = 0; i < c->n_children; i++) {
+		const struct child *child = &c->children[i];
 		int status;
 
-		rig_check(waitpid(c->children[i], &status, 0) == c->children[i], "waitpid");
+		rig_check(waitpid(child->pid, &status, 0) == child->pid, "waitpid");
+		if (child->fate == FATE_KILLED && WIFSIGNALED(status) &&
+		    WTERMSIG(status) == SIGKILL)
+			continue;
 		/* It said why. */
 		if (status)
 			_exit(97);
@@ -471,8 +503,8 @@ static void test_threads(void **state)
 
 static void test_threads_that_move(void **state)
 {
-	if (!rig_events_numbered() && !getenv("LAZY_TEST_ROUNDS")) {
-		print_message("this kernel does not number its events\n");
+	if (!rig_events_numbered() && !rig_changes_traced() && !getenv("LAZY_TEST_ROUNDS")) {
+		print_message("this kernel does not tell which of two changes came first\n");
 		skip();
 	}
 	run_rounds(*state, N_THREADS, true);

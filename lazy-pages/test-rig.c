@@ -52,6 +52,15 @@ bool rig_events_numbered(void)
 	return fd >= 0;
 }
 
+bool rig_changes_traced(void)
+{
+	struct histories histories;
+	bool traced = !histories_open(&histories);
+
+	histories_close(&histories);
+	return traced;
+}
+
 void rig_init(struct rig *rig)
 {
 	memset(rig, 0, sizeof(*rig));

@@ -39,6 +39,8 @@ struct rig {
 bool rig_possible(void);
 /* Whether the kernel numbers its events (order.h). Their spaces ask for it where it does. */
 bool rig_events_numbered(void);
+/* Whether it tells the order of changes in another way (history.h). */
+bool rig_changes_traced(void);
 void rig_init(struct rig *rig);
 /* Kills what is left of the server and removes the directory. */
 void rig_fini(struct rig *rig);
