@@ -84,6 +84,19 @@ void hello_ask_init(struct hello *h, const struct token *token, uint64_t session
 	};
 }
 
+void hello_ask_again(struct hello *h)
+{
+	h->step = 0;
+	h->got = 0;
+	h->why = NULL;
+}
+
+/* CRIU does not look at the address of a PARENT. */
+void hello_ask_promise(struct hello *h, uint32_t seconds)
+{
+	h->frame.vaddr = seconds;
+}
+
 static int ask_first(struct hello *h, struct stream *s)
 {
 	h->step++;
@@ -118,8 +131,9 @@ static int ask_claim(struct hello *h, struct stream *s)
 		return fail(h, -EACCES, hello_code_str(HELLO_OTHER_VERSION));
 	if (!offer->token != !h->token->len)
 		return fail(h, -EACCES, offer->token ? "it asks for a token" : "it has no token");
-	if (getrandom(claim->nonce, sizeof(claim->nonce), 0) != sizeof(claim->nonce))
+	if (!h->drawn && getrandom(claim->nonce, sizeof(claim->nonce), 0) != sizeof(claim->nonce))
 		return -errno;
+	h->drawn = true;
 	if (offer->token)
 		prove_claim(h, claim->proof);
 	return say(h, s, claim, sizeof(*claim));
@@ -186,6 +200,12 @@ int hello_hear(struct hello *h, struct stream *s)
 	int err = h->step ? 0 : hear_first(h, s);
 
 	return err ? err : hear(h, s, &h->said.claim, sizeof(h->said.claim));
+}
+
+uint32_t hello_hear_again(const struct hello *h)
+{
+	/* Not for ever: he has not even begun. */
+	return h->step ? MIN(h->frame.vaddr, HELLO_RETRY_ALWAYS - 1UL) : 0;
 }
 
 enum hello_code hello_judge(const struct hello *h)

@@ -3,7 +3,8 @@
  * Hello: how the two ends of a lazy session find out that both are ours, and friends.
  *
  *	who asks			who gives
- *	PARENT of HELLO_TARGET ->
+ *	PARENT of HELLO_TARGET,
+ *	how long he tries	->
  *				<-	an offer: version, token or not, a nonce
  *	a claim: session, lane,
  *	nonce, proof		->
@@ -16,6 +17,7 @@
 #ifndef CRIU_LITE_PAGES_HELLO_H
 #define CRIU_LITE_PAGES_HELLO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -88,6 +90,7 @@ struct hello {
 	} said;
 	unsigned int step;
 	size_t got;			/* bytes of the step */
+	bool drawn;			/* the nonce of the claim was */
 	const char *why;		/* it failed; NULL: see the errno */
 };
 
@@ -99,6 +102,13 @@ struct hello {
 void hello_ask_init(struct hello *h, const struct token *token, uint64_t session,
 		    enum hello_lane lane, uint32_t retry);
 int hello_ask(struct hello *h, struct stream *s);
+/*
+ * The connection was lost before the end of it: hello_ask() begins again, on another one. The
+ * claim has the same nonce, so that who gives knows us, should he have welcomed us already.
+ */
+void hello_ask_again(struct hello *h);
+/* Says, with the first word, for how many seconds that will be tried. */
+void hello_ask_promise(struct hello *h, uint32_t seconds);
 
 /*
  * The end that gives. hello_hear(): -EAGAIN; 0: h->said.claim is there, of any lane and session,
@@ -107,6 +117,8 @@ int hello_ask(struct hello *h, struct stream *s);
 #define HELLO_NONE 1
 void hello_hear_init(struct hello *h, const struct token *token);
 int hello_hear(struct hello *h, struct stream *s);
+/* It failed: for how many seconds who asked will begin again; 0: he will not. */
+uint32_t hello_hear_again(const struct hello *h);
 /* What is to be said about its version and proof. */
 enum hello_code hello_judge(const struct hello *h);
 /* Says it. 0 or -errno. */

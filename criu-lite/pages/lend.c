@@ -69,6 +69,7 @@ struct page_lend {
 	struct peer peers[PEERS_MAX];
 	unsigned int next_slot;
 	uint64_t session;		/* 0: none yet */
+	uint8_t nonce[HELLO_NONCE];	/* of the claim that it began with */
 	uint32_t retry;			/* seconds */
 	uint64_t lost_ns;		/* when its last lane was lost, by clock_ns(); 0: it is there */
 	uint64_t given, zero, packed;	/* pages */
@@ -102,6 +103,14 @@ static struct peer *find_lane(struct page_lend *l, enum hello_lane lane)
 	return NULL;
 }
 
+static void wait_for_return(struct page_lend *l)
+{
+	l->lost_ns = clock_ns();
+	if (!l->heard && l->retry)
+		log_warn("lazy page server: the connection is lost: waiting for the other end to "
+			 "come back");
+}
+
 static void close_peer(struct page_lend *l, struct peer *p)
 {
 	const bool open = p->state == PEER_OPEN;
@@ -109,12 +118,8 @@ static void close_peer(struct page_lend *l, struct peer *p)
 	channel_close(&p->ch);
 	p->state = PEER_FREE;
 	p->n_asked = 0;
-	if (!open || find_lane(l, HELLO_BULK) || find_lane(l, HELLO_FAULTS))
-		return;
-	l->lost_ns = clock_ns();
-	if (!l->heard && l->retry)
-		log_warn("lazy page server: the connection is lost: waiting for the other end to "
-			 "come back");
+	if (open && !find_lane(l, HELLO_BULK) && !find_lane(l, HELLO_FAULTS))
+		wait_for_return(l);
 }
 
 static int left(const struct page_lend *l)
@@ -124,13 +129,24 @@ static int left(const struct page_lend *l)
 					      "said that it has everything");
 }
 
-/* Where nobody has to prove anything, who leaves before he has begun was who we waited for. */
+/*
+ * Where nobody has to prove anything, who leaves before he has begun was who we waited for. He
+ * may have been cut off, and have said that he tries again.
+ */
 static int lose_new(struct page_lend *l, struct peer *p)
 {
 	const bool friend = !l->session && !l->opts.token->len;
+	const uint32_t retry = hello_hear_again(&p->hello);
 
 	close_peer(l, p);
-	return friend ? left(l) : 0;
+	if (!friend)
+		return 0;
+	if (retry) {
+		l->retry = retry;
+		wait_for_return(l);
+	}
+	/* Then it is patience() that knows when nobody will come. */
+	return l->lost_ns ? 0 : left(l);
 }
 
 static void send_away(struct page_lend *l, struct peer *p, const char *why)
@@ -180,11 +196,14 @@ static enum hello_code judge(struct page_lend *l, const struct hello_claim *clai
 {
 	if (claim->session)
 		return claim->session == l->session ? HELLO_WELCOME : HELLO_NO_SESSION;
+	/* He who has it says it again: he has not heard that he was welcome. */
 	if (l->session)
-		return HELLO_TAKEN;
+		return memcmp(claim->nonce, l->nonce, sizeof(l->nonce)) ? HELLO_TAKEN :
+									  HELLO_WELCOME;
 	while (!l->session)
 		if (getrandom(&l->session, sizeof(l->session), 0) < 0)
 			return HELLO_NO_SESSION;
+	memcpy(l->nonce, claim->nonce, sizeof(l->nonce));
 	return HELLO_WELCOME;
 }
 

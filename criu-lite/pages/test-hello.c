@@ -110,6 +110,53 @@ static void test_verdicts(void **state)
 	assert_int_equal(judged, HELLO_OTHER_VERSION);
 }
 
+/* Cut after any byte of what comes, and said again: who gives is told, and knows who it is. */
+static void test_again(void **state)
+{
+	const size_t whole = sizeof(struct hello_offer) + sizeof(struct hello_verdict);
+
+	for (size_t cut = 0; cut < whole; cut++) {
+		uint8_t nonce[HELLO_NONCE], said[sizeof(struct hello_offer) +
+						 sizeof(struct hello_verdict)];
+		struct hello asks, cut_off, gives;
+		enum hello_code judged;
+		struct stream pair[2];
+
+		hello_ask_init(&asks, &secret, 0, HELLO_BULK, 60);
+		hello_ask_promise(&asks, 7);
+		hello_hear_init(&cut_off, &secret);
+		make_pair(pair);
+		assert_int_equal(hello_hear_again(&cut_off), 0);
+		assert_int_equal(hello_ask(&asks, &pair[0]), -EAGAIN);
+		assert_int_equal(hello_hear(&cut_off, &pair[1]), -EAGAIN);
+		assert_int_equal(hello_hear_again(&cut_off), 7);
+		/* What it says comes to us in parts, and not all of it. */
+		assert_int_equal(recv(pair[0].fd, said, sizeof(cut_off.said.offer), 0),
+				 sizeof(cut_off.said.offer));
+		assert_int_equal(write_all(pair[1].fd, said, MIN(cut, sizeof(cut_off.said.offer))),
+				 0);
+		assert_int_equal(hello_ask(&asks, &pair[0]), -EAGAIN);
+		memset(nonce, 0, sizeof(nonce));
+		if (cut >= sizeof(cut_off.said.offer)) {
+			assert_int_equal(hello_hear(&cut_off, &pair[1]), 0);
+			memcpy(nonce, cut_off.said.claim.nonce, sizeof(nonce));
+		}
+		shutdown(pair[1].fd, SHUT_WR);
+		assert_int_equal(hello_ask(&asks, &pair[0]), -ECONNRESET);
+		stream_close(&pair[0]);
+		stream_close(&pair[1]);
+
+		hello_ask_again(&asks);
+		hello_hear_init(&gives, &secret);
+		assert_int_equal(talk(&asks, &gives, &judged), 0);
+		assert_int_equal(judged, HELLO_WELCOME);
+		if (cut >= sizeof(cut_off.said.offer))
+			assert_memory_equal(nonce, gives.said.claim.nonce, sizeof(nonce));
+		assert_memory_not_equal(cut_off.said.offer.nonce, gives.said.offer.nonce,
+					sizeof(nonce));
+	}
+}
+
 /* What comes to who asks: every cut of it, and every bit that is another one. */
 static int answer(const struct token *token, const void *offer, const void *verdict, size_t cut)
 {
@@ -376,6 +423,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hello),
 		cmocka_unit_test(test_verdicts),
+		cmocka_unit_test(test_again),
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_proofs),
 		cmocka_unit_test(test_first),

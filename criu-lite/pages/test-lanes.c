@@ -484,6 +484,79 @@ static void test_strangers(void **state)
 	close(mem);
 }
 
+/* Goes @steps into a hello, as far as the answers to them, and is cut off. */
+static void cut_hello(uint16_t port, struct hello *h, unsigned int steps)
+{
+	struct stream s = stream_plain(tcp_connect(HERE, port, PATIENCE_MS));
+	struct pollfd pfd = { .fd = s.fd, .events = POLLIN };
+
+	assert_true(s.fd >= 0);
+	hello_ask_again(h);
+	for (unsigned int i = 0; i < steps; i++) {
+		int r = hello_ask(h, &s);
+
+		/* The verdict may be there at once. */
+		assert_true(r == -EAGAIN || (!r && i == 1));
+		if (r)
+			assert_int_equal(poll(&pfd, 1, PATIENCE_MS), 1);
+	}
+	stream_close(&s);
+}
+
+/*
+ * A hello that was cut is waited for, also when it was welcome and could not know: nobody else
+ * gets the session then. Who has not said that he comes back is not.
+ */
+static void test_hello_again(void **state)
+{
+	int mem = lent_memory();
+
+	for (unsigned int steps = 1; steps <= 2; steps++) {
+		struct channel *ch = new_channel(), *other = new_channel();
+		struct message leave = { .type = MESSAGE_LEAVE };
+		struct hello h, theirs;
+		uint16_t port;
+		pid_t pid = start_lending(mem, -ECONNRESET, &port);
+		struct pollfd pfd = { .events = POLLIN };
+		int r;
+
+		hello_ask_init(&h, &none, 0, HELLO_BULK, 60);
+		hello_ask_promise(&h, 60);
+		cut_hello(port, &h, steps);
+		cut_hello(port, &h, steps);
+		/* And who says nothing is not he. */
+		cut_hello(port, &h, 0);
+		if (steps == 2) {
+			assert_int_equal(ask_by_hand(port, 0, HELLO_BULK, 0, other, &theirs),
+					 -EACCES);
+			assert_int_equal(theirs.said.verdict.code, HELLO_TAKEN);
+			channel_close(other);
+		}
+		hello_ask_again(&h);
+		pfd.fd = tcp_connect(HERE, port, PATIENCE_MS);
+		channel_open(ch, stream_plain(pfd.fd));
+		while ((r = hello_ask(&h, &ch->stream)) == -EAGAIN)
+			poll(&pfd, 1, PATIENCE_MS);
+		assert_int_equal(r, 0);
+		assert_int_equal(channel_send(ch, &leave, NULL), 0);
+		assert_int_equal(channel_flush(ch), 0);
+		wait_end(pid);
+		channel_close(ch);
+		free(ch);
+		free(other);
+
+		pid = start_lending(mem, -ECONNRESET, &port);
+		hello_ask_init(&h, &none, 0, HELLO_BULK, 0);
+		cut_hello(port, &h, steps);
+		wait_end(pid);
+		pid = start_lending(mem, -ECONNRESET, &port);
+		hello_ask_promise(&h, 1);
+		cut_hello(port, &h, steps);
+		wait_end(pid);
+	}
+	close(mem);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -498,6 +571,7 @@ int main(void)
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_requests_cut),
 		cmocka_unit_test(test_strangers),
+		cmocka_unit_test(test_hello_again),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
