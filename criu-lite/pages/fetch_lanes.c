@@ -2,8 +2,8 @@
 /*
  * Asking a dump of ours, over two connections: one for faults, one for the rest.
  *
- *	lane:	DOWN --connect--> CONNECTING ---> BEGINNING --begun--> HELLO --welcome--> OPEN
- *		  ^------------------ lost, or damaged ------------------------------------'
+ *	lane:	down --attempts, until one is welcome--> open
+ *		  ^------------------ lost, or damaged ---'
  *
  * Answers name their request, and may come in any order; those to one request come in the
  * order of its pages, in as many messages as there are. What has come and is sound is kept
@@ -23,11 +23,11 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "pages/attempt.h"
 #include "pages/channel.h"
 #include "pages/fetch-ops.h"
 #include "pages/fetch.h"
 #include "pages/hello.h"
-#include "pages/tls.h"
 #include "sys/tcp.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -35,23 +35,12 @@
 #include "util/macro.h"
 
 #define MS 1000000ULL
-/* A peer whose host is silent for so long is gone. */
+/* The answer to the last word may take so long. */
 #define PATIENCE_MS 60000
 /* An attempt to connect and say hello may take so long. */
 #define ATTEMPT_NS (10000 * MS)
-/* Between the first attempts, and later ones. */
-#define BACKOFF_MIN_NS (50 * MS)
-#define BACKOFF_MAX_NS (2000 * MS)
 /* The dump is there, but what came was damaged, or nothing has come yet. */
 #define FRESH_NS (20000 * MS)
-
-enum lane_state {
-	LANE_DOWN,
-	LANE_CONNECTING,
-	LANE_BEGINNING,
-	LANE_HELLO,
-	LANE_OPEN,
-};
 
 static const char *const lane_name[HELLO_LANES] = {
 	[HELLO_BULK] = "bulk",
@@ -59,20 +48,16 @@ static const char *const lane_name[HELLO_LANES] = {
 };
 
 struct lane {
-	enum lane_state state;
+	bool open;
 	enum hello_lane number;
 	struct channel ch;
+	struct attempt attempt;		/* to open it */
 	/* A damaged connection, until there is another: who hears of none gives us up. */
 	struct stream spoilt;
-	struct hello hello;
 	uint32_t events;		/* that epoll waits for */
 	bool damaged;			/* what came last was */
-	uint64_t lost_ns;		/* since when it is not OPEN; 0: it is */
+	uint64_t lost_ns;		/* since when it is not open; 0: it is */
 	uint64_t limit_ns;		/* how long it may be */
-	uint64_t next_ns;		/* DOWN: the next attempt; else when this one is over */
-	uint64_t backoff_ns;
-	const char *why;		/* the last attempt failed; NULL: see err */
-	int err;
 };
 
 struct lanes_fetch {
@@ -99,16 +84,15 @@ static bool carries(const struct lane *lane, const struct fetch_request *r)
 /* Epoll forgets a socket that is closed. */
 static void watch_lane(struct lanes_fetch *lf, struct lane *lane)
 {
-	const bool out = lane->state == LANE_CONNECTING || channel_full(&lane->ch) ||
-			 (lane->state == LANE_BEGINNING &&
-			  stream_wants(&lane->ch.stream) & POLLOUT);
+	const int fd = lane->open ? lane->ch.stream.fd : lane->attempt.stream.fd;
+	const bool out = lane->open ? channel_full(&lane->ch) :
+				      fd >= 0 && attempt_wants(&lane->attempt) & POLLOUT;
 	struct epoll_event event = { .events = out ? EPOLLIN | EPOLLOUT : EPOLLIN };
 
-	if (lane->ch.stream.fd < 0 || lane->events == event.events)
+	if (fd < 0 || lane->events == event.events)
 		return;
 	/* It can't fail but for memory; then the timer still comes by. */
-	epoll_ctl(lf->base.fd, lane->events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD,
-		  lane->ch.stream.fd, &event);
+	epoll_ctl(lf->base.fd, lane->events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
 	lane->events = event.events;
 }
 
@@ -123,7 +107,7 @@ static void keep_damaged(struct lanes_fetch *lf, struct lane *lane)
 static void close_lane(struct lane *lane)
 {
 	channel_close(&lane->ch);
-	lane->state = LANE_DOWN;
+	lane->open = false;
 	lane->events = 0;
 }
 
@@ -132,12 +116,13 @@ static uint64_t retry_ns(const struct lanes_fetch *lf)
 	return lf->opts.retry * 1000 * MS;
 }
 
-static void set_lost(struct lane *lane, uint64_t limit_ns)
+static void set_lost(const struct lanes_fetch *lf, struct lane *lane, uint64_t limit_ns)
 {
 	lane->lost_ns = clock_ns();
 	lane->limit_ns = limit_ns;
-	lane->next_ns = lane->lost_ns;
-	lane->backoff_ns = BACKOFF_MIN_NS;
+	attempt_init(&lane->attempt);
+	hello_ask_init(&lane->attempt.hello, lf->opts.token, lf->base.session, lane->number,
+		       lf->opts.wait ? HELLO_RETRY_ALWAYS : lf->opts.retry);
 }
 
 /* @err: of a lane that was open. Returns 0: it is looked for; -errno, logged: it is not. */
@@ -151,17 +136,8 @@ static int lose_lane(struct lanes_fetch *lf, struct lane *lane, int err, bool da
 				 lane_name[lane->number]);
 	log_warn("page server: the connection (%s) is %s: trying again", lane_name[lane->number],
 		 damaged ? "damaged" : "lost");
-	set_lost(lane, damaged ? MAX(retry_ns(lf), FRESH_NS) : retry_ns(lf));
+	set_lost(lf, lane, damaged ? MAX(retry_ns(lf), FRESH_NS) : retry_ns(lf));
 	return 0;
-}
-
-static void attempt_failed(struct lane *lane, int err, const char *why)
-{
-	close_lane(lane);
-	lane->err = err;
-	lane->why = why;
-	lane->next_ns = clock_ns() + lane->backoff_ns;
-	lane->backoff_ns = MIN(lane->backoff_ns * 2, BACKOFF_MAX_NS);
 }
 
 /* Asks for what is still to come of it. */
@@ -193,7 +169,8 @@ static int reopen(struct lanes_fetch *lf, struct lane *lane)
 	const struct fetch_request *r;
 	int err = 0;
 
-	lane->state = LANE_OPEN;
+	channel_open(&lane->ch, attempt_take(&lane->attempt));
+	lane->open = true;
 	lane->lost_ns = 0;
 	stream_close(&lane->spoilt);
 	lf->told = false;
@@ -205,68 +182,38 @@ static int reopen(struct lanes_fetch *lf, struct lane *lane)
 	return err ? log_errno(err, "page server: no room for requests") : 0;
 }
 
-static void start_attempt(struct lanes_fetch *lf, struct lane *lane)
-{
-	int r = tcp_connect_start(&lf->server, PATIENCE_MS);
-	struct stream stream;
-
-	if (r >= 0)
-		r = tls_open(lf->opts.tls, TLS_CONNECTS, r, &stream);
-	if (r < 0) {
-		attempt_failed(lane, r, NULL);
-		return;
-	}
-	channel_open(&lane->ch, stream);
-	lane->state = LANE_CONNECTING;
-	lane->next_ns = clock_ns() + ATTEMPT_NS;
-}
-
-/* Goes on with an attempt, as far as it goes without waiting. */
+/* Nothing that an attempt meets is final: check_limit() knows how long it may go on. */
 static int go_on(struct lanes_fetch *lf, struct lane *lane)
 {
-	int r = -EAGAIN;
+	const struct attempt_goal goal = {
+		.addresses = &lf->server, .n_addresses = 1, .tls = lf->opts.tls,
+		.patience_ns = ATTEMPT_NS,
+	};
+	int r = attempt_step(&lane->attempt, &goal);
 
-	if (lane->state == LANE_DOWN && clock_ns() >= lane->next_ns)
-		start_attempt(lf, lane);
-	if (lane->state == LANE_CONNECTING) {
-		r = tcp_connect_end(lane->ch.stream.fd);
-		if (!r)
-			lane->state = LANE_BEGINNING;
-	}
-	if (lane->state == LANE_BEGINNING) {
-		r = stream_begin(&lane->ch.stream);
-		if (!r) {
-			hello_ask_init(&lane->hello, lf->opts.token, lf->base.session, lane->number,
-				       lf->opts.wait ? HELLO_RETRY_ALWAYS : lf->opts.retry);
-			lane->state = LANE_HELLO;
-		}
-	}
-	if (lane->state == LANE_HELLO) {
-		r = hello_ask(&lane->hello, &lane->ch.stream);
-		if (!r)
-			return reopen(lf, lane);
-		if (r > 0)
-			attempt_failed(lane, -EPROTO, "another dump is there now");
-	}
-	if (r < 0 && r != -EAGAIN)
-		attempt_failed(lane, r, lane->state == LANE_HELLO ? lane->hello.why :
-								   lane->ch.stream.why);
-	else if (lane->state != LANE_DOWN && clock_ns() >= lane->next_ns)
-		attempt_failed(lane, -ETIMEDOUT, NULL);
+	if (!r)
+		return reopen(lf, lane);
+	if (r > 0)
+		r = attempt_fail(&lane->attempt, -EPROTO, "another dump is there now");
+	/* Epoll has forgotten its socket. */
+	if (r != -EAGAIN)
+		lane->events = 0;
 	return 0;
 }
 
 /* Whether it has been away for longer than the user has said. */
 static int check_limit(struct lanes_fetch *lf, const struct lane *lane)
 {
+	const struct attempt *a = &lane->attempt;
+
 	if (!lane->lost_ns || clock_ns() - lane->lost_ns < lane->limit_ns ||
 	    (lf->told && !lf->closing))
 		return 0;
 	lf->told = lf->opts.wait && !lf->closing;
 	log_error("page server: it cannot be reached (%s)%s%s", lane_name[lane->number],
-		  lane->why ? ": " : "", lane->why ? lane->why : "");
+		  a->why ? ": " : "", a->why ? a->why : "");
 	if (!lf->told)
-		return log_errno(lane->err ? lane->err : -ETIMEDOUT, "page server: gave it up");
+		return log_errno(a->err ? a->err : -ETIMEDOUT, "page server: gave it up");
 	log_error("page server: tasks that touch memory which it has will wait until it is back, "
 		  "or lazy-pages --attach brings another");
 	return 0;
@@ -360,14 +307,14 @@ static int on_damage(struct lanes_fetch *lf, struct lane *lane)
 		r->damaged = true;
 	err = lose_lane(lf, lane, -EBADMSG, true);
 	if (again)
-		lane->next_ns += BACKOFF_MAX_NS;
+		lane->attempt.next_ns += ATTEMPT_PAUSE_MAX_NS;
 	return err;
 }
 
 /* No longer than the window at once: who feeds us must not keep us from faults. */
 static int receive_lane(struct lanes_fetch *lf, struct lane *lane)
 {
-	for (uint64_t had = 0; had < lf->base.window && lane->state == LANE_OPEN;) {
+	for (uint64_t had = 0; had < lf->base.window && lane->open;) {
 		int r = channel_receive(&lane->ch);
 
 		if (!r)
@@ -383,14 +330,14 @@ static int receive_lane(struct lanes_fetch *lf, struct lane *lane)
 		if (r)
 			return r;
 	}
-	return lane->state == LANE_OPEN ? flush_lane(lf, lane) : 0;
+	return lane->open ? flush_lane(lf, lane) : 0;
 }
 
 static int step_lane(struct lanes_fetch *lf, struct lane *lane)
 {
-	int err = lane->state == LANE_OPEN ? 0 : go_on(lf, lane);
+	int err = lane->open ? 0 : go_on(lf, lane);
 
-	if (!err && lane->state == LANE_OPEN)
+	if (!err && lane->open)
 		err = receive_lane(lf, lane);
 	if (!err)
 		err = check_limit(lf, lane);
@@ -410,10 +357,10 @@ static int set_timer(struct lanes_fetch *lf)
 
 		if (stream_pending(&lane->ch.stream))
 			next = now;
-		if (lane->state == LANE_OPEN)
+		if (lane->open)
 			continue;
 		lf->base.lost = true;
-		next = MIN(next, lane->next_ns);
+		next = MIN(next, lane->attempt.next_ns);
 		if (lane->lost_ns && !lf->told)
 			next = MIN(next, lane->lost_ns + lane->limit_ns);
 	}
@@ -445,14 +392,14 @@ static int lanes_ask(struct page_fetch *f, struct fetch_request *r)
 	int err;
 
 	r->id = ++lf->last_id;
-	if (lane->state != LANE_OPEN)
+	if (!lane->open)
 		return 0;
 	err = send_get(lane, r);
 	if (err)
 		return log_errno(err, "page server: no room for a request");
 	err = flush_lane(lf, lane);
 	watch_lane(lf, lane);
-	return err || lane->state == LANE_OPEN ? err : set_timer(lf);
+	return err || lane->open ? err : set_timer(lf);
 }
 
 /* It has heard our last word when it hangs up. */
@@ -460,8 +407,7 @@ static void say_last(struct lane *lane)
 {
 	struct pollfd pfd = { .fd = lane->ch.stream.fd, .events = POLLIN };
 
-	if (lane->state != LANE_OPEN ||
-	    channel_send(&lane->ch, &(struct message){ .type = MESSAGE_LEAVE }, NULL) ||
+	if (!lane->open || channel_send(&lane->ch, &(struct message){ .type = MESSAGE_LEAVE }, NULL) ||
 	    channel_flush(&lane->ch))
 		return;
 	stream_end(&lane->ch.stream);
@@ -475,9 +421,9 @@ static int lanes_close(struct page_fetch *f)
 	int err = 0;
 
 	lf->closing = true;
-	if (bulk->state == LANE_OPEN)
+	if (bulk->open)
 		err = send_close(bulk);
-	if (!err && bulk->state == LANE_OPEN)
+	if (!err && bulk->open)
 		err = lanes_receive(f);
 	while (!err && !lf->closed) {
 		struct pollfd pfd = { .fd = f->fd, .events = POLLIN };
@@ -501,7 +447,7 @@ static void lanes_leave(struct page_fetch *f)
 	struct message m = { .type = MESSAGE_LEAVE };
 
 	for (size_t i = 0; i < HELLO_LANES; i++)
-		if (lf->lanes[i].state == LANE_OPEN && !channel_send(&lf->lanes[i].ch, &m, NULL))
+		if (lf->lanes[i].open && !channel_send(&lf->lanes[i].ch, &m, NULL))
 			channel_flush(&lf->lanes[i].ch);
 }
 
@@ -511,6 +457,7 @@ static void lanes_free(struct page_fetch *f)
 
 	for (size_t i = 0; i < HELLO_LANES; i++) {
 		channel_close(&lf->lanes[i].ch);
+		stream_close(&lf->lanes[i].attempt.stream);
 		stream_close(&lf->lanes[i].spoilt);
 	}
 	close_cleanup(&lf->timer);
@@ -542,9 +489,9 @@ static int set_up(struct lanes_fetch *lf)
 	if (lf->timer < 0 || lf->base.fd < 0 ||
 	    epoll_ctl(lf->base.fd, EPOLL_CTL_ADD, lf->timer, &event) < 0)
 		return log_errno(-errno, "page server: cannot watch a session");
-	bulk->state = LANE_OPEN;
+	bulk->open = true;
 	faults->number = HELLO_FAULTS;
-	set_lost(faults, MAX(retry_ns(lf), FRESH_NS));
+	set_lost(lf, faults, MAX(retry_ns(lf), FRESH_NS));
 	watch_lane(lf, bulk);
 	return lanes_receive(&lf->base);
 }
@@ -564,7 +511,8 @@ int page_fetch_lanes_new(struct stream stream, uint64_t session, const struct fe
 	fetch_init(&lf->base, &lanes_fetch_ops, epoll_create1(EPOLL_CLOEXEC));
 	lf->base.session = session;
 	for (size_t i = 0; i < HELLO_LANES; i++)
-		lf->lanes[i].ch.stream = lf->lanes[i].spoilt = STREAM_CLOSED;
+		lf->lanes[i].ch.stream = lf->lanes[i].spoilt =
+			lf->lanes[i].attempt.stream = STREAM_CLOSED;
 	channel_open(&lf->lanes[HELLO_BULK].ch, stream);
 	err = set_up(lf);
 	if (err) {
