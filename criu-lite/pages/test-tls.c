@@ -236,6 +236,18 @@ static void test_plain_peer(void **state)
 	assert_int_equal(stream_begin(&pair[0]), -ECONNRESET);
 	assert_non_null(strstr(pair[0].why, "does it have --tls"));
 	stream_close(&pair[0]);
+
+	/* Half a record is the beginning of one that was cut. */
+	for (size_t cut = 1; cut < 9; cut++) {
+		make_pair(tls, NULL, pair);
+		assert_int_equal(stream_begin(&pair[0]), -EAGAIN);
+		assert_int_equal(stream_send_all(&pair[1], "\x16\x03\x03\x00\x40\x02\x00\x00\x3c",
+						 cut, 0), 0);
+		assert_int_equal(stream_begin(&pair[0]), -EAGAIN);
+		shutdown(pair[1].fd, SHUT_WR);
+		assert_int_equal(stream_begin(&pair[0]), -ECONNRESET);
+		close_pair(pair);
+	}
 	tls_put(tls);
 }
 

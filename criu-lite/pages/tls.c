@@ -217,6 +217,9 @@ static int begin_error(struct stream *s, int code)
 	case GNUTLS_E_PUSH_ERROR:
 		return session_error(s, code);
 	}
+	/* A part of a record is no sign of another protocol when the rest of it was cut. */
+	if (ts->ended && code == GNUTLS_E_UNEXPECTED_PACKET_LENGTH)
+		return hung_up(s);
 	/* It has not hung up, and is to know. */
 	ts->tls->lib.gnutls_alert_send_appropriate(ts->gnutls, code);
 	switch (code) {
