@@ -129,6 +129,12 @@ static int left(const struct page_lend *l)
 					      "said that it has everything");
 }
 
+static void send_away(struct page_lend *l, struct peer *p, const char *why)
+{
+	log_warn("lazy page server: sent somebody away: %s", why);
+	close_peer(l, p);
+}
+
 /*
  * Where nobody has to prove anything, who leaves before he has begun was who we waited for. He
  * may have been cut off, and have said that he tries again.
@@ -138,6 +144,11 @@ static int lose_new(struct page_lend *l, struct peer *p)
 	const bool friend = !l->session && !l->opts.token->len;
 	const uint32_t retry = hello_hear_again(&p->hello);
 
+	/* Cut off one byte earlier, in the handshake, it would be waited for, too. */
+	if (l->opts.tls && !p->hello.step) {
+		send_away(l, p, "it left before it said anything");
+		return 0;
+	}
 	close_peer(l, p);
 	if (!friend)
 		return 0;
@@ -147,12 +158,6 @@ static int lose_new(struct page_lend *l, struct peer *p)
 	}
 	/* Then it is patience() that knows when nobody will come. */
 	return l->lost_ns ? 0 : left(l);
-}
-
-static void send_away(struct page_lend *l, struct peer *p, const char *why)
-{
-	log_warn("lazy page server: sent somebody away: %s", why);
-	close_peer(l, p);
 }
 
 /* Of what is in the queue of the network device faults are first, where it has bands. */

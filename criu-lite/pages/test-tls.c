@@ -407,6 +407,21 @@ static void test_lanes(void **state)
 	end_session(start_asking(port, 0), pid, mem);
 }
 
+/* Who is cut off as soon as both are believed has said nothing yet: he is waited for. */
+static void test_silent(void **state)
+{
+	int mem = lent_memory();
+	uint16_t port;
+	pid_t pid = start_lending(mem, 0, &port);
+	struct stream stream;
+
+	assert_int_equal(tls_open(session_asks, TLS_CONNECTS,
+				  tcp_connect(HERE, port, PATIENCE_MS), &stream), 0);
+	assert_int_equal(stream_begin_wait(&stream, PATIENCE_MS), 0);
+	stream_close(&stream);
+	end_session(start_asking(port, 0), pid, mem);
+}
+
 /* Without a hello it is CRIU's protocol. */
 static void test_plain_protocol(void **state)
 {
@@ -532,6 +547,7 @@ int main(void)
 		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test_setup_teardown(test_lanes, set_ends, clear_ends),
+		cmocka_unit_test_setup_teardown(test_silent, set_ends, clear_ends),
 		cmocka_unit_test_setup_teardown(test_plain_protocol, set_ends, clear_ends),
 		cmocka_unit_test_setup_teardown(test_cuts, set_ends, clear_ends),
 		cmocka_unit_test_setup_teardown(test_damage, set_ends, clear_ends),
