@@ -29,14 +29,10 @@
 #include "pages/handoff.h"
 #include "pages/tls.h"
 #include "sys/nofile.h"
-#include "sys/tcp.h"
 #include "util/cleanup.h"
 #include "util/io.h"
 #include "util/log.h"
 #include "util/mapped.h"
-
-/* A dump that is silent for so long, while there is something to say, is gone. */
-#define PATIENCE_MS 60000
 
 static int signals_ready(struct server *server, struct watch *watch, uint32_t events)
 {
@@ -62,15 +58,32 @@ static int guardian_ready(struct server *server, struct watch *watch, uint32_t e
 	return 0;
 }
 
+/* A descriptor that says when one of them comes, which are blocked; or -errno, logged. */
+static int open_signals(const sigset_t *set)
+{
+	int fd = signalfd(-1, set, SFD_CLOEXEC | SFD_NONBLOCK);
+
+	return fd < 0 ? log_errno(-errno, "lazy-pages: cannot take signals") : fd;
+}
+
+static void signals_to_end(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+}
+
 static int remote_ready(struct server *server, struct watch *watch, uint32_t events)
 {
 	return page_fetch_receive(server->fetch);
 }
 
-/* Connects before anybody waits for us. */
+/* Connects before anybody waits for us. A signal ends that, and is not taken. */
 static int connect_dump(struct server *server, const struct lazy_options *opts)
 {
-	int sock, err;
+	_cleanup_close_ int stop = -1;
+	sigset_t set;
+	int err;
 
 	if (!opts->server_address)
 		return 0;
@@ -79,14 +92,16 @@ static int connect_dump(struct server *server, const struct lazy_options *opts)
 		err = tls_load(opts->tls, &server->tls);
 	if (err)
 		return err;
-	sock = tcp_connect(opts->server_address, opts->server_port, PATIENCE_MS);
-	if (sock < 0)
-		return sock;
+	signals_to_end(&set);
+	stop = open_signals(&set);
+	if (stop < 0)
+		return stop;
 	server->fetch_options = (struct fetch_options){
 		.token = &server->token, .tls = server->tls, .retry = opts->retry,
 		.wait = opts->on_loss_wait,
 	};
-	err = page_fetch_open(sock, &server->fetch_options, &server->fetch);
+	err = page_fetch_open(opts->server_address, opts->server_port, stop,
+			      &server->fetch_options, &server->fetch);
 	if (err)
 		return err;
 	/* It may be more than one socket. */
@@ -111,13 +126,11 @@ static int watch_signals(struct server *server)
 	sigset_t set;
 	int fd;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
+	signals_to_end(&set);
 	sigaddset(&set, SIGUSR1);
-	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	fd = open_signals(&set);
 	if (fd < 0)
-		return log_errno(-errno, "lazy-pages: cannot take signals");
+		return fd;
 	server->signals = (struct watch){ .fd = fd, .ready = signals_ready };
 	return server_watch(server, &server->signals);
 }

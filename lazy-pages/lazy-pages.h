@@ -41,7 +41,7 @@ struct lazy_options {
 	uint16_t server_port;
 	const char *token_file;		/* what proves who is who; NULL: nothing */
 	const struct tls_files *tls;	/* NULL: without */
-	unsigned int retry;		/* seconds for which a lost dump is looked for */
+	unsigned int retry;		/* seconds: a dump that is not there, or lost, is looked for */
 	/* And then, too, and when images are damaged, tasks wait; else the tree is killed. */
 	bool on_loss_wait;
 };

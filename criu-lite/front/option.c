@@ -91,7 +91,7 @@ const struct option_row option_table[] = {
 	  "do not wait for the restored tree", FIELD(detach) },
 	{ "restore-sibling", 'S', OPTION_REFUSED, COMMAND_ALL, NULL, NULL, 0 },
 	{ "retry", 0, OPTION_INT, LAZY, "SECONDS",
-	  "how long to look for a dump whose connection is lost (default: 0)", FIELD(retry) },
+	  "how long to look for a dump that is not there yet, or is lost (default: 0)", FIELD(retry) },
 	{ "root", 'r', OPTION_REFUSED, COMMAND_ALL, "PATH", NULL, 0 },
 	{ "shell-job", 'j', OPTION_BOOL, DUMP | RESTORE | VERIFY, NULL,
 	  "the tree belongs to a shell: its session and terminal come from outside",

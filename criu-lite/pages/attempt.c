@@ -43,6 +43,20 @@ struct stream attempt_take(struct attempt *a)
 	return stream_take(&a->stream);
 }
 
+bool attempt_may_pass(int err)
+{
+	/* EBADMSG: a byte that was changed on its way through TLS. */
+	static const int passing[] = {
+		EADDRNOTAVAIL, EBADMSG, ECONNABORTED, ECONNREFUSED, ECONNRESET, EHOSTDOWN,
+		EHOSTUNREACH, ENETDOWN, ENETRESET, ENETUNREACH, EPIPE, ETIMEDOUT,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(passing); i++)
+		if (passing[i] == -err)
+			return true;
+	return false;
+}
+
 short attempt_wants(const struct attempt *a)
 {
 	if (a->state == ATTEMPT_CONNECTING)
@@ -88,6 +102,7 @@ static int go_on(struct attempt *a)
 
 int attempt_step(struct attempt *a, const struct attempt_goal *goal)
 {
+	const char *why = NULL;
 	int r;
 
 	if (a->state == ATTEMPT_NONE) {
@@ -99,12 +114,16 @@ int attempt_step(struct attempt *a, const struct attempt_goal *goal)
 			return attempt_fail(a, r, NULL);
 	}
 	r = go_on(a);
-	if (r == -EAGAIN && clock_ns() >= a->next_ns)
-		r = -ETIMEDOUT;
-	if (r >= 0 || r == -EAGAIN)
+	if (r >= 0 || (r == -EAGAIN && clock_ns() < a->next_ns))
 		return r;
+	if (r != -EAGAIN) {
+		why = a->state == ATTEMPT_HELLO ? a->hello.why : a->stream.why;
+	} else {
+		r = -ETIMEDOUT;
+		why = a->state == ATTEMPT_CONNECTING ? NULL : "it says nothing";
+	}
 	/* There may be another way to it. */
 	if (a->state == ATTEMPT_CONNECTING && !try_next(a, goal, r))
 		return -EAGAIN;
-	return attempt_fail(a, r, a->state == ATTEMPT_HELLO ? a->hello.why : a->stream.why);
+	return attempt_fail(a, r, why);
 }

@@ -11,6 +11,7 @@
 #ifndef CRIU_LITE_PAGES_ATTEMPT_H
 #define CRIU_LITE_PAGES_ATTEMPT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -60,6 +61,12 @@ int attempt_step(struct attempt *a, const struct attempt_goal *goal);
 /* What to poll a->stream.fd for. */
 short attempt_wants(const struct attempt *a);
 struct stream attempt_take(struct attempt *a);
+/*
+ * Whether the next may do better where one has failed with @err. The network's words and a
+ * connection that was cut are of the moment; what the other end thinks of us, or we of it, is
+ * not, nor is what we lack ourselves.
+ */
+bool attempt_may_pass(int err);
 /* Returns @err. */
 int attempt_fail(struct attempt *a, int err, const char *why);
 

@@ -36,16 +36,18 @@ struct token;
 struct fetch_options {
 	const struct token *token;	/* stays the caller's */
 	struct tls *tls;		/* so does this; NULL: bytes go as they are */
-	unsigned int retry;		/* seconds for which a lost connection is looked for; 0: not */
+	/* Seconds for which a connection that is lost, or not there yet, is looked for; 0: not. */
+	unsigned int retry;
 	bool wait;			/* for ever, with a word when they are over */
 };
 
 /*
- * Begins a session over a connection, which it owns, also on failure. Returns 0 or -errno,
- * logged. page_fetch_open() says hello, waits for the answer, and speaks what the other end
- * does. The other two know.
+ * Begins a session. Returns 0 or -errno, logged. page_fetch_open() connects, says hello, waits
+ * for the answer, and speaks what the other end does; -EINTR: @stop, a descriptor or -1, was
+ * readable before that. The other two have a connection, which they own, also on failure.
  */
-int page_fetch_open(int sock, const struct fetch_options *opts, struct page_fetch **fetch);
+int page_fetch_open(const char *address, uint16_t port, int stop,
+		    const struct fetch_options *opts, struct page_fetch **fetch);
 int page_fetch_new(struct stream stream, struct page_fetch **fetch);
 int page_fetch_lanes_new(struct stream stream, uint64_t session, const struct fetch_options *opts,
 			 struct page_fetch **fetch);

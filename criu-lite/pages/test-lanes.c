@@ -47,18 +47,22 @@ static void test_cuts(void **state)
 	const size_t hello = sizeof(struct hello_offer) + sizeof(struct hello_verdict);
 	int mem = lent_memory();
 
-	/* The first hello is not said again. Behind it, every byte of the first message. */
+	/* The hello, and every byte of the first message behind it. */
+	for (long at = 0; at < (long)hello; at += 9)
+		assert_int_equal(session_between((struct between){ .at = at, .times = 3 }, mem,
+						 10), 0);
 	for (long at = hello; at < (long)hello + 120; at += at < (long)hello + 40 ? 1 : 13)
 		assert_int_equal(session_between((struct between){ .at = at, .times = 2 }, mem,
 						 10), 0);
 	for (int i = 0; i < 20; i++)
 		assert_int_equal(session_between((struct between){
 			.at = hello + random() % 500000, .times = 1 + random() % 4 }, mem, 10), 0);
-	for (long at = sizeof(struct page_frame) + sizeof(struct hello_claim);
-	     at < 32 * 20; at += 11)
+	for (long at = sizeof(struct page_frame); at < 32 * 20; at += 11)
 		assert_int_equal(session_between((struct between){
 			.at = at, .times = 2, .requests = true }, mem, 3), 0);
 	/* Without --retry each cut is the end. */
+	assert_int_equal(session_between((struct between){ .at = 40, .times = 1 }, mem, 0),
+			 -ECONNREFUSED);
 	assert_int_equal(session_between((struct between){ .at = hello + 5000, .times = 1 }, mem,
 					 0), -ECONNRESET);
 	close(mem);
@@ -325,10 +329,8 @@ static void test_wait(void **state)
 	const void *data;
 	uint16_t port;
 	pid_t pid = start_hand(give_up, 0, &port);
-	int sock = tcp_connect(HERE, port, PATIENCE_MS);
 
-	assert_true(sock >= 0);
-	assert_int_equal(page_fetch_open(sock, &opts, &f), 0);
+	assert_int_equal(page_fetch_open(HERE, port, -1, &opts, &f), 0);
 	assert_int_equal(page_fetch_ahead(f, PID, AT(64), AT(2), &asked), 0);
 	end = clock_ns() + 1500000000ULL;
 	while (clock_ns() < end) {
@@ -557,6 +559,110 @@ static void test_hello_again(void **state)
 	close(mem);
 }
 
+/* Who listens later than we ask is found, in the time that he has. */
+static void test_late(void **state)
+{
+	const struct between late = { .at = -1, .late_ms = 1000 };
+	int mem = lent_memory();
+	uint64_t start;
+
+	assert_int_equal(session_between(late, mem, 20), 0);
+	assert_int_equal(session_between((struct between){ .at = 40, .times = 2, .late_ms = 300 },
+					 mem, 20), 0);
+	start = clock_ns();
+	assert_int_equal(session_between(late, mem, 0), -ECONNREFUSED);
+	assert_true(clock_ns() - start < 900000000ULL);
+	start = clock_ns();
+	assert_int_equal(session_between((struct between){ .at = -1, .late_ms = 60000 }, mem, 1),
+			 -ECONNREFUSED);
+	assert_true(clock_ns() - start >= 1000000000ULL);
+	close(mem);
+}
+
+/* Says something to everybody who comes; its end tells whether that was one only. */
+static pid_t start_saying(const void *what, size_t len, uint16_t *port)
+{
+	int listener = make_listener(port);
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		int sock = tcp_accept(listener, PATIENCE_MS);
+		struct pollfd pfd = { .fd = listener, .events = POLLIN };
+
+		if (sock < 0 || write_all(sock, what, len))
+			_exit(2);
+		_exit(poll(&pfd, 1, 500));
+	}
+	close(listener);
+	return pid;
+}
+
+/* However long we would try: who refuses us is not asked again. */
+static void test_refusals(void **state)
+{
+	static const struct token secret = { .secret = "of nobody but us two", .len = 20 };
+	static const struct hello_offer asks_token = { .answer = HELLO_ANSWER, .token = 1,
+						       .version = HELLO_VERSION };
+	static const struct hello_offer newer = { .answer = HELLO_ANSWER,
+						  .version = HELLO_VERSION + 1 };
+	static const uint32_t plain = 0;
+	static const struct {
+		const void *what;
+		size_t len;
+		const struct token *token;
+		int err;
+	} rows[] = {
+		{ "HTTP/1.1 400 Bad Request", 24, &none, -EPROTO },
+		{ "\x15\x03\x03\x00\x02\x02\x0a", 7, &none, -EACCES },
+		{ &asks_token, sizeof(asks_token), &none, -EACCES },
+		{ &newer, sizeof(newer), &none, -EACCES },
+		{ &plain, sizeof(plain), &secret, -EACCES },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct fetch_options opts = { .token = rows[i].token, .retry = 60 };
+		const uint64_t start = clock_ns();
+		struct page_fetch *f;
+		uint16_t port;
+		pid_t pid = start_saying(rows[i].what, rows[i].len, &port);
+
+		assert_int_equal(page_fetch_open(HERE, port, -1, &opts, &f), rows[i].err);
+		assert_true(clock_ns() - start < 10000000000ULL);
+		wait_end(pid);
+	}
+}
+
+/* Also while nobody is there, and while who is there says nothing. */
+static void test_stop(void **state)
+{
+	const struct fetch_options opts = { .token = &none, .retry = 60 };
+
+	for (int listens = 0; listens < 2; listens++) {
+		const uint64_t start = clock_ns();
+		struct page_fetch *f;
+		int stop[2], listener;
+		uint16_t port;
+		pid_t pid;
+
+		listener = make_listener(&port);
+		if (!listens)
+			close(listener);
+		assert_int_equal(pipe(stop), 0);
+		pid = fork();
+		if (pid == 0) {
+			poll(NULL, 0, 300);
+			_exit(write(stop[1], "", 1) != 1);
+		}
+		assert_int_equal(page_fetch_open(HERE, port, stop[0], &opts, &f), -EINTR);
+		assert_true(clock_ns() - start < 10000000000ULL);
+		wait_end(pid);
+		close(stop[0]);
+		close(stop[1]);
+		if (listens)
+			close(listener);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -572,6 +678,9 @@ int main(void)
 		cmocka_unit_test(test_requests_cut),
 		cmocka_unit_test(test_strangers),
 		cmocka_unit_test(test_hello_again),
+		cmocka_unit_test(test_late),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_stop),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

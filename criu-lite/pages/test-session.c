@@ -71,11 +71,9 @@ struct page_fetch *start_asking(uint16_t port, unsigned int retry)
 {
 	const struct fetch_options opts = { .token = &none, .tls = session_asks,
 					      .retry = retry };
-	int sock = tcp_connect(HERE, port, PATIENCE_MS);
 	struct page_fetch *f;
 
-	assert_true(sock >= 0);
-	return page_fetch_open(sock, &opts, &f) ? NULL : f;
+	return page_fetch_open(HERE, port, -1, &opts, &f) ? NULL : f;
 }
 
 int fetch_all(struct page_fetch *f, uint64_t at, uint64_t end, uint64_t fault)
@@ -164,11 +162,15 @@ static void take_one(struct between *b, int listener, struct wire *wires, int *n
 }
 
 __attribute__((noreturn))
-static void stand_between(struct between *b, int listener)
+static void stand_between(struct between *b, int listener, uint16_t port)
 {
 	struct wire wires[WIRES];
 	int n = 0;
 
+	if (b->late_ms) {
+		poll(NULL, 0, b->late_ms);
+		listener = tcp_listen(HERE, &port);
+	}
 	for (;;) {
 		struct pollfd fds[WIRES + 1];
 
@@ -199,10 +201,13 @@ int session_between(struct between b, int mem, unsigned int retry)
 	int listener = make_listener(&port), err;
 	struct page_fetch *f;
 
+	if (b.late_ms)
+		close(listener);
 	between = fork();
 	if (between == 0)
-		stand_between(&b, listener);
-	close(listener);
+		stand_between(&b, listener, port);
+	if (!b.late_ms)
+		close(listener);
 	f = start_asking(port, retry);
 	err = f ? fetch_all(f, AT(64), AT(320), AT(24)) : -ECONNREFUSED;
 	if (!err)

@@ -47,6 +47,7 @@ struct between {
 	int times;			/* how many connections */
 	bool damage;
 	bool requests;			/* it is what is asked, not what is answered */
+	unsigned int late_ms;		/* after which it listens */
 };
 
 /* What comes of a whole session with somebody in between. */

@@ -438,7 +438,7 @@ static void test_plain_protocol(void **state)
 	end_session(f, pid, mem);
 }
 
-/* Cut or changed anywhere behind the first handshake, each session is whole in the end. */
+/* Cut anywhere, also in the first handshake, each session is whole in the end. */
 static void test_cuts(void **state)
 {
 	int mem = lent_memory();
@@ -451,11 +451,17 @@ static void test_cuts(void **state)
 		b.at = 2000 + random() % 3000;
 		assert_int_equal(session_between(b, mem, 3), 0);
 	}
-	/* The first handshake is not begun again. */
-	for (long at = 1; at < 500; at += 111)
-		assert_int_equal(session_between((struct between){ .at = at, .times = 1,
-								   .requests = true }, mem, 3),
-				 -ECONNREFUSED);
+	for (long at = 0; at < 2000; at += 133) {
+		struct between b = { .at = at, .times = 2 };
+
+		assert_int_equal(session_between(b, mem, 10), 0);
+		b.requests = true;
+		assert_int_equal(session_between(b, mem, 10), 0);
+	}
+	assert_int_equal(session_between((struct between){ .at = -1, .late_ms = 500 }, mem, 20), 0);
+	assert_int_equal(session_between((struct between){ .at = 111, .times = 1,
+							   .requests = true }, mem, 0),
+			 -ECONNREFUSED);
 	assert_int_equal(session_between((struct between){ .at = 6000, .times = 1 }, mem, 0),
 			 -ECONNRESET);
 	close(mem);

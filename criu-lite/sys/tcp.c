@@ -9,6 +9,7 @@
 #include "sys/tcp.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -125,16 +126,26 @@ int tcp_accept(int listener, unsigned int timeout_ms)
 	return err ? log_errno(err, "cannot take a connection") : take_fd(&fd);
 }
 
+/* Who waits for a peer waits no longer. 0 or -errno. */
+static int set_timeout(int fd, unsigned int timeout_ms)
+{
+	const struct timeval tv = { timeout_ms / 1000, timeout_ms % 1000 * 1000 };
+
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)) < 0)
+		return -errno;
+	return 0;
+}
+
 static int connect_to(const struct addrinfo *info, unsigned int timeout_ms)
 {
 	_cleanup_close_ int fd = socket(info->ai_family, info->ai_socktype | SOCK_CLOEXEC,
 					info->ai_protocol);
-	const struct timeval tv = { timeout_ms / 1000, timeout_ms % 1000 * 1000 };
-	int err;
+	int err = fd < 0 ? -errno : set_timeout(fd, timeout_ms);
 
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)) < 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)) < 0 ||
-	    connect(fd, info->ai_addr, info->ai_addrlen) < 0)
+	if (err)
+		return err;
+	if (connect(fd, info->ai_addr, info->ai_addrlen) < 0)
 		return -errno;
 	err = watch_peer(fd, timeout_ms);
 	return err ? err : take_fd(&fd);
@@ -163,6 +174,22 @@ int tcp_peer(int fd, struct tcp_address *peer)
 	return 0;
 }
 
+int tcp_resolve(const char *address, uint16_t port, struct tcp_address *list, size_t max)
+{
+	_cleanup_(free_addresses) struct addrinfo *found = NULL;
+	int n = resolve(address, port, 0, &found);
+
+	if (n < 0)
+		return n;
+	for (const struct addrinfo *info = found; info && n < (int)max; info = info->ai_next) {
+		if (info->ai_addrlen > sizeof(list->addr))
+			continue;
+		memcpy(&list[n].addr, info->ai_addr, info->ai_addrlen);
+		list[n++].len = info->ai_addrlen;
+	}
+	return n;
+}
+
 int tcp_connect_start(const struct tcp_address *peer, unsigned int timeout_ms)
 {
 	_cleanup_close_ int fd = socket(peer->addr.ss_family,
@@ -188,4 +215,13 @@ int tcp_connect_end(int fd)
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
 		return -errno;
 	return -err;
+}
+
+int tcp_make_blocking(int fd, unsigned int timeout_ms)
+{
+	int flags = fcntl(fd, F_GETFL), err = flags < 0 ? -errno : set_timeout(fd, timeout_ms);
+
+	if (!err && fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
+		err = -errno;
+	return err ? log_errno(err, "cannot set up a connection") : 0;
 }

@@ -3,6 +3,7 @@
 #ifndef CRIU_LITE_SYS_TCP_H
 #define CRIU_LITE_SYS_TCP_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
@@ -32,11 +33,15 @@ struct tcp_address {
 
 /* 0 or -errno, logged. */
 int tcp_peer(int fd, struct tcp_address *peer);
+/* Where @address is: up to @max addresses; how many there are, or -errno, logged. */
+int tcp_resolve(const char *address, uint16_t port, struct tcp_address *list, size_t max);
 /*
  * Begins to connect, and does not wait: a descriptor that does not block, or -errno, not
  * logged. tcp_connect_end() says whether it is there: 0, -EAGAIN (not yet), or -errno.
  */
 int tcp_connect_start(const struct tcp_address *peer, unsigned int timeout_ms);
 int tcp_connect_end(int fd);
+/* From now on calls wait, as those on what tcp_connect() returns. 0 or -errno, logged. */
+int tcp_make_blocking(int fd, unsigned int timeout_ms);
 
 #endif

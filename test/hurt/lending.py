@@ -215,28 +215,41 @@ def a_victim_that_is_killed_while_it_is_lent(work):
         v.expect_gone()
 
 
-# What who asks says first to a lender of ours: a plain one answers 0, and takes what follows.
+# What who asks says first to a lender of ours, but for the address, which says how long he tries:
+# a plain one answers 0, and takes what follows.
 HELLO = FRAME.pack(5, 0, 0, 1, 0, 0x6372696c69746502)
+
+
+def without_address(frame):
+    return frame[:16] + bytes(8) + frame[24:]
 
 
 class Between:
     """Stands between a lender and who asks it. Connection number n is torn, or has a byte
     changed, after after[n] bytes of answers; None, and those behind them: never. Plain: both
     ends are to believe that the other is CRIU. Delay: up to so many seconds for what comes at
-    once, drawn anew each time, so that one connection overtakes the other."""
+    once, drawn anew each time, so that one connection overtakes the other. Late: it listens after
+    so many seconds, and until then the port refuses."""
 
-    def __init__(self, port, after, damage=False, plain=False, delay=0):
+    def __init__(self, port, after, damage=False, plain=False, delay=0, late=0):
         self.after = list(after)
         self.damage = damage
         self.plain = plain
         self.delay = delay
+        self.late = late
         self.lender = port
         self.taken = 0
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = socket.socket()
+        self.listener.bind(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
+        if not late:
+            self.listener.listen()
         threading.Thread(target=self.work, daemon=True).start()
 
     def work(self):
+        if self.late:
+            time.sleep(self.late)
+            self.listener.listen()
         with contextlib.suppress(OSError):
             while True:
                 client = self.listener.accept()[0]
@@ -253,7 +266,7 @@ class Between:
         server.settimeout(None)
         with contextlib.suppress(AssertionError, OSError):
             if self.plain:
-                assert receive(client, len(HELLO)) == HELLO
+                assert without_address(receive(client, len(HELLO))) == HELLO
                 client.sendall(bytes(4))
         threading.Thread(target=self.pass_on, args=(client, server, None), daemon=True).start()
         self.pass_on(server, client, after)
@@ -382,6 +395,62 @@ def a_connection_that_is_cut_and_comes_back(work):
 
 
 @test
+def a_first_connection_that_is_cut(work):
+    """Within the hello, at any byte of the answers to it: it is said again, and nothing is lost."""
+    hello = OFFER + VERDICT
+    token = write_token(work, "token", "the name of the game\n")
+    cuts = [[0], [OFFER], [hello - 1] * 3, [0, OFFER, hello - 1]]
+    cuts += [[random.randrange(hello) for _ in range(3)] for _ in range(ROUNDS)]
+    for number, after in enumerate(cuts):
+        secret = ("--token-file", token) if number % 2 else ()
+        with Victim(work) as v, lent(v, *secret) as lender:
+            between = Between(lender.port, after)
+            there(take_all, v, between.port, "--retry", "30", *secret)
+            assert between.taken > 2, "it was not cut at all"
+            expect_taken(v, lender)
+
+
+@test
+def a_lender_that_is_not_there_yet(work):
+    """In either protocol it is found when it comes, but only with --retry, which is over in time."""
+    for plain in (False, True):
+        with Victim(work) as v, lent(v) as lender:
+            nobody = Between(lender.port, [], late=600)
+            there(take_nothing, v, nobody.port, "Connection refused")
+            there(take_nothing, v, nobody.port, "Connection refused", "--retry", "1")
+            there(take_all, v, Between(lender.port, [], plain=plain, late=1).port,
+                  "--retry", "30")
+            expect_taken(v, lender)
+
+
+@test
+def a_signal_while_nobody_is_there(work):
+    """It ends who looks for a lender, also where somebody is there and says nothing."""
+    with Victim(work) as v, lent(v) as lender, \
+         socket.create_server(("127.0.0.1", 0)) as silent, socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        held = []
+        for sock in (nobody, silent):
+            for sig in (signal.SIGTERM, signal.SIGINT):
+                with subprocess.Popen([CRIU_LITE, "lazy-pages", "-D", v.images, "--page-server",
+                                       "--port", str(sock.getsockname()[1]), "--retry", "60"],
+                                      stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                      text=True) as server:
+                    if sock is nobody:
+                        assert "trying again" in server.stderr.readline()
+                    else:
+                        held.append(silent.accept()[0])
+                    server.send_signal(sig)
+                    said = server.communicate(timeout=10)[1]
+                    assert server.returncode == 1 and "asked to stop" in said, said
+        for sock in held:
+            sock.close()
+        assert lender.dump.poll() is None
+        there(take_all, v, lender.port)
+        expect_taken(v, lender)
+
+
+@test
 def a_byte_that_is_another_one(work):
     """Every page has its checksum: it is asked for again, and there is no wrong page."""
     with Victim(work) as v:
@@ -441,8 +510,11 @@ def write_token(work, name, text, mode=0o600):
 
 
 def take_nothing(v, port, why, *options):
+    """There: it is refused, and at once, however long it would try to find somebody."""
+    start = time.monotonic()
     server = serve(v, port, *options)
     said = server.communicate(timeout=60)[1]
+    assert time.monotonic() - start < 20, "it has tried again: %s" % said
     assert server.returncode == 1 and why in said, (server.returncode, said)
 
 
@@ -456,8 +528,10 @@ def a_stranger(work):
         v.expect_failed_dump(v.run("dump", "--lazy-pages", "--token-file", bare),
                              "others than its owner")
         with lent(v, "--token-file", token) as lender:
-            there(take_nothing, v, lender.port, "asks for a token")
-            there(take_nothing, v, lender.port, "do not have its token", "--token-file", other)
+            for retry in ((), ("--retry", "60")):
+                there(take_nothing, v, lender.port, "asks for a token", *retry)
+                there(take_nothing, v, lender.port, "do not have its token",
+                      "--token-file", other, *retry)
             with lender.connect() as sock:
                 sock.sendall(lender.get(lender.lazy()[0][0], 1))
                 with contextlib.suppress(ConnectionResetError):
@@ -467,7 +541,8 @@ def a_stranger(work):
             there(take_all, v, lender.port, "--token-file", token)
             expect_taken(v, lender)
         with Victim(work) as w, lent(w) as lender:
-            there(take_nothing, w, lender.port, "it has no token", "--token-file", token)
+            there(take_nothing, w, lender.port, "it has no token", "--token-file", token,
+                  "--retry", "60")
 
 
 def take_until_killed(v, port, taken):
