@@ -362,7 +362,7 @@ int restore_run(const struct options *opts, const struct kind_table *kinds)
 
 	stats_begin(&clock);
 	TAILQ_INIT(&r.tasks);
-	ret = features_probe(&features);
+	ret = features_probe_restore(&features);
 	if (ret < 0)
 		return ret;
 	ret = interrupt_block();

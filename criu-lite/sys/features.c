@@ -298,43 +298,45 @@ static bool probe_lazy_huge(const struct kernel_features *features)
 
 struct probe {
 	size_t flag;
+	bool restore;			/* features_probe_restore() runs it, too */
 	bool (*run)(const struct kernel_features *features);
 };
 
-#define PROBE(name) { offsetof(struct kernel_features, name), probe_##name }
+#define PROBE(name) { offsetof(struct kernel_features, name), false, probe_##name }
+#define PROBE_RESTORE(name) { offsetof(struct kernel_features, name), true, probe_##name }
 
 /* In an order where a probe that looks at another's result comes after it. */
 static const struct probe probe_table[] = {
-	PROBE(anon_vma_name),
+	PROBE_RESTORE(anon_vma_name),
 	PROBE(cap_checkpoint_restore),
 	PROBE(children),
 	PROBE(clone3_set_tid),
 	PROBE(close_range),
 	PROBE(kcmp),
 	PROBE(kcmp_epoll),
-	PROBE(madv_guard),
+	PROBE_RESTORE(madv_guard),
 	PROBE(map_files),
 	PROBE(mem_dirty_track),
 	PROBE(memfd),
 	PROBE(memfd_hugetlb),
 	PROBE(move_mount_set_group),
-	PROBE(mseal),
+	PROBE_RESTORE(mseal),
 	PROBE(openat2),
 	PROBE(pagemap_guard),
 	PROBE(pagemap_scan),
-	PROBE(pid_timers),
+	PROBE_RESTORE(pid_timers),
 	PROBE(pidfd_getfd),
 	PROBE(pidfd_open),
 	PROBE(ptrace_rseq_conf),
-	PROBE(seccomp_filters),
+	PROBE_RESTORE(seccomp_filters),
 	PROBE(sock_diag),
-	PROBE(timens),
-	PROBE(timer_restore_ids),
+	PROBE_RESTORE(timens),
+	PROBE_RESTORE(timer_restore_ids),
 	PROBE(timerfd_ticks),
-	PROBE(uffd),
-	PROBE(uffd_noncoop),
-	PROBE(lazy_pages),
-	PROBE(lazy_huge),
+	PROBE_RESTORE(uffd),
+	PROBE_RESTORE(uffd_noncoop),
+	PROBE_RESTORE(lazy_pages),
+	PROBE_RESTORE(lazy_huge),
 };
 
 static int read_last_cap(uint32_t *last_cap)
@@ -351,7 +353,7 @@ static int read_last_cap(uint32_t *last_cap)
 	return 0;
 }
 
-int features_probe(struct kernel_features *features)
+static int probe_all(struct kernel_features *features, bool restore)
 {
 	uint64_t start = clock_ns();
 	_cleanup_close_ int uffd = -1;
@@ -367,10 +369,22 @@ int features_probe(struct kernel_features *features)
 	for (i = 0; i < ARRAY_SIZE(probe_table); i++) {
 		bool *flag = (bool *)((char *)features + probe_table[i].flag);
 
+		if (restore && !probe_table[i].restore)
+			continue;
 		*flag = probe_table[i].run(features);
 	}
 	features->probe_us = (clock_ns() - start) / 1000;
 	return 0;
+}
+
+int features_probe(struct kernel_features *features)
+{
+	return probe_all(features, false);
+}
+
+int features_probe_restore(struct kernel_features *features)
+{
+	return probe_all(features, true);
 }
 
 const struct kernel_feature *kernel_feature_find(const char *name)

@@ -79,12 +79,35 @@ static void test_probe(void **state)
 	}
 }
 
+/* What a restore asks for is as it is with all others, and nothing else is there. */
+static void test_probe_restore(void **state)
+{
+	struct kernel_features all, some;
+
+	assert_int_equal(features_probe(&all), 0);
+	assert_int_equal(features_probe_restore(&some), 0);
+	print_message("probed in %lu us of %lu\n", (unsigned long)some.probe_us,
+		      (unsigned long)all.probe_us);
+	assert_int_equal(some.anon_vma_name, all.anon_vma_name);
+	assert_int_equal(some.madv_guard, all.madv_guard);
+	assert_int_equal(some.mseal, all.mseal);
+	assert_int_equal(some.seccomp_filters, all.seccomp_filters);
+	assert_int_equal(some.timens, all.timens);
+	assert_int_equal(some.timer_restore_ids, all.timer_restore_ids);
+	assert_int_equal(some.uffd, all.uffd);
+	assert_int_equal(some.lazy_huge, all.lazy_huge);
+	assert_int_equal(some.uffd_features, all.uffd_features);
+	assert_int_equal(some.last_cap, all.last_cap);
+	assert_false(some.map_files || some.kcmp || some.sock_diag);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_flags),
 		cmocka_unit_test(test_probe),
+		cmocka_unit_test(test_probe_restore),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
