@@ -6,6 +6,8 @@
  * as a process of its own session that outlives the restore, and that listens
  * to nobody else. It is a fork of this process and not a new program: a restore
  * is over in milliseconds, and half of one would go into loading libraries again.
+ * It gets ready while the tree is made: lazy_await() is where the two meet, before
+ * any task is given to it.
  */
 #include "engine/lazy.h"
 
@@ -104,23 +106,32 @@ static void run_server(const struct options *opts, int dir, int session_fd)
 	_exit(lazy_pages_run(&lazy));
 }
 
+/* In a child that shares our memory, but not our descriptors. Never returns. */
+__attribute__((noreturn))
+static void become_server(const struct restore *r, int dir, int ours, int theirs)
+{
+	pid_t pid;
+
+	close(ours);
+	pid = restore_fork_aside(r);
+	if (pid == 0)
+		run_server(r->opts, dir, theirs);
+	_exit(pid < 0);
+}
+
 /*
  * Twice a child, so that it is nobody's child here: restore waits for its own. The
- * first is gone before the tree is made; the second has a pid that the tree leaves.
- * It keeps @theirs, of the two ends of a connection.
+ * first is gone before the tree is made, and lives in our memory until then: the time
+ * of a copy would be for nothing. The second has a pid that the tree leaves. It keeps
+ * @theirs, of the two ends of a connection.
  */
 static int fork_server(const struct restore *r, int dir, int ours, int theirs)
 {
 	int status;
-	pid_t pid = fork();
+	pid_t pid = vfork();
 
-	if (pid == 0) {
-		close(ours);
-		pid = restore_fork_aside(r);
-		if (pid == 0)
-			run_server(r->opts, dir, theirs);
-		_exit(pid < 0);
-	}
+	if (pid == 0)
+		become_server(r, dir, ours, theirs);
 	if (pid < 0)
 		return -errno;
 	while (waitpid(pid, &status, 0) < 0)
@@ -129,8 +140,14 @@ static int fork_server(const struct restore *r, int dir, int ours, int theirs)
 	return status ? -EAGAIN : 0;
 }
 
-/* Returns a connection to it. It takes the time that it needs: its end would be noticed. */
-static int start_server(const struct restore *r, int dir, int stop)
+static void say_ended(const struct restore *r)
+{
+	log_error("the lazy-pages server has ended%s", r->opts->log_file ?
+		  ": " SERVER_LOG " says why" : "");
+}
+
+/* Returns a connection to it. It has been greeted, and has not answered. */
+static int start_server(const struct restore *r, int dir)
 {
 	_cleanup_close_ int ours = -1, theirs = -1;
 	int ends[2], ret;
@@ -143,14 +160,13 @@ static int start_server(const struct restore *r, int dir, int stop)
 	if (ret < 0)
 		return log_errno(ret, "cannot start a lazy-pages server");
 	close(take_fd(&theirs));
-	ret = handoff_greet(ours, stop);
+	ret = handoff_greet(ours);
 	if (ret == -ECONNRESET || ret == -EPIPE)
-		log_error("the lazy-pages server has ended%s", r->opts->log_file ?
-			  ": " SERVER_LOG " says why" : "");
+		say_ended(r);
 	return ret < 0 ? ret : take_fd(&ours);
 }
 
-static int find_server(const struct restore *r)
+static int find_server(struct restore *r)
 {
 	_cleanup_close_ int dir = open(work_dir(r->opts), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_close_ int stop = -1;
@@ -164,7 +180,8 @@ static int find_server(const struct restore *r)
 	sock = handoff_connect(dir, stop);
 	if (sock == -ECONNREFUSED) {
 		log_info("no lazy-pages server listens: starting one");
-		sock = start_server(r, dir, stop);
+		sock = start_server(r, dir);
+		r->server_starts = sock >= 0;
 	}
 	if (sock == -EINTR)
 		(void)interrupt_check("restore");
@@ -185,6 +202,32 @@ int lazy_connect(struct restore *r)
 		return sock;
 	r->handoff = restore_service_fd(r, sock);
 	return r->handoff < 0 ? r->handoff : 0;
+}
+
+int lazy_await(struct restore *r)
+{
+	_cleanup_close_ int stop = -1;
+	int ret;
+
+	if (!r->server_starts)
+		return 0;
+	stop = interrupt_fd();
+	if (stop < 0)
+		return stop;
+	/* It takes the time that it needs: its end would be noticed. */
+	ret = handoff_answered(r->handoff, stop);
+	if (ret == -EINTR)
+		(void)interrupt_check("restore");
+	if (ret == -ECONNRESET || ret == -EPIPE)
+		say_ended(r);
+	r->server_starts = false;
+	return ret;
+}
+
+void lazy_failed(const struct restore *r)
+{
+	if (r->server_starts && handoff_hung_up(r->handoff))
+		say_ended(r);
 }
 
 int lazy_complete(struct restore *r)

@@ -14,6 +14,10 @@ int lazy_serve(const struct options *opts);
  * one, and sets r->handoff. Before the caller has children of its own.
  */
 int lazy_connect(struct restore *r);
+/* A server that lazy_connect() has started is there, before any task is handed to it. */
+int lazy_await(struct restore *r);
+/* The restore has failed: says so if such a server did before it was awaited. */
+void lazy_failed(const struct restore *r);
 /* All tasks are armed: the server takes charge. Nothing without --lazy-pages. */
 int lazy_complete(struct restore *r);
 /* The tree runs, whatever comes. Nothing without --lazy-pages. */

@@ -254,6 +254,9 @@ static int drive(struct restore *r)
 	ret = pass_stage(r, RESTORE_STAGE_FILES, all);
 	if (ret < 0)
 		return ret;
+	ret = lazy_await(r);
+	if (ret < 0)
+		return ret;
 	sync_open(r->sync, RESTORE_STAGE_FILES);
 	ret = memory_restore_verify(r);
 	if (ret < 0)
@@ -336,6 +339,7 @@ static int restore_tree(struct restore *r)
 		return ret;
 	ret = drive(r);
 	if (ret < 0) {
+		lazy_failed(r);
 		destroy_tree(r);
 		return ret;
 	}

@@ -140,14 +140,24 @@ static int receive_status(int sock, int stop)
 	return 0;
 }
 
-int handoff_greet(int sock, int stop)
+int handoff_greet(int sock)
 {
 	struct wire_record hello = { .type = HANDOFF_HELLO, .id = HANDOFF_VERSION };
 	int err = packet_check_peer(sock);
 
-	if (!err)
-		err = send_record(sock, &hello, NULL, NULL, 0);
-	return err ? err : receive_status(sock, stop);
+	return err ? err : send_record(sock, &hello, NULL, NULL, 0);
+}
+
+int handoff_answered(int sock, int stop)
+{
+	return receive_status(sock, stop);
+}
+
+bool handoff_hung_up(int sock)
+{
+	struct pollfd p = { .fd = sock };
+
+	return poll(&p, 1, 0) > 0 && p.revents & POLLHUP;
 }
 
 int handoff_connect(int workdir_fd, int stop)
@@ -156,7 +166,9 @@ int handoff_connect(int workdir_fd, int stop)
 	int err = try_connect(workdir_fd, 0, &sock);
 
 	if (!err)
-		err = handoff_greet(sock, stop);
+		err = handoff_greet(sock);
+	if (!err)
+		err = handoff_answered(sock, stop);
 	return err ? err : take_fd(&sock);
 }
 

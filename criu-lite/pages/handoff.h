@@ -28,6 +28,7 @@
 #ifndef CRIU_LITE_PAGES_HANDOFF_H
 #define CRIU_LITE_PAGES_HANDOFF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -58,16 +59,20 @@ struct handoff_range {
 /* Restore's side. All return 0 or a negative errno, logged, unless said otherwise. */
 
 /*
- * Connects to the server of the work directory and greets it, as handoff_greet() does.
- * -ECONNREFUSED, not logged: nobody listens there. Returns the socket: blocking,
+ * Connects to the server of the work directory, greets it, and waits as handoff_answered()
+ * does. -ECONNREFUSED, not logged: nobody listens there. Returns the socket: blocking,
  * close-on-exec, the caller's to close.
  */
 int handoff_connect(int workdir_fd, int stop);
+/* Greets the server at the other end of @sock; what is sent next is behind that. */
+int handoff_greet(int sock);
 /*
- * Greets the server at the other end of @sock, which may take as long as it needs to
- * answer. -EINTR: @stop, a descriptor or -1, was readable before it did.
+ * Waits until it has answered that, which may take as long as it needs. -EINTR: @stop,
+ * a descriptor or -1, was readable before it did.
  */
-int handoff_greet(int sock, int stop);
+int handoff_answered(int sock, int stop);
+/* Whether nobody is at the other end of @sock any more. Does not wait, takes no record. */
+bool handoff_hung_up(int sock);
 
 /*
  * A shared anonymous segment: @fd is an open file of it (say, opened through
