@@ -233,6 +233,9 @@ static int drive(struct restore *r)
 	ret = restore_files_arrange(r);
 	if (ret < 0)
 		return ret;
+	/* Who is alone waits for nobody: only its files and its memory are looked at. */
+	if (all == 1)
+		sync_open(r->sync, RESTORE_STAGE_STATE);
 	ret = restore_task_make(r, root, &root->restore->pidfd);
 	if (ret < 0)
 		return ret;

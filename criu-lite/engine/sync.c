@@ -141,6 +141,9 @@ void sync_fail(struct restore_sync *sync, int pid, int err)
 
 void sync_open(struct restore_sync *sync, enum restore_stage stage)
 {
+	/* It may have been opened before, with one behind it. */
+	if (sync->open > stage)
+		return;
 	__atomic_store_n(&sync->open, stage + 1, __ATOMIC_SEQ_CST);
 	futex(&sync->open, FUTEX_WAKE, INT32_MAX, NULL);
 }

@@ -26,7 +26,7 @@ int sync_wait(struct restore_sync *sync, enum restore_stage stage);
 /* For a task: tells that it failed, having logged why. */
 void sync_fail(struct restore_sync *sync, int pid, int err);
 
-/* For the coordinator: lets everyone leave @stage. */
+/* For the coordinator: lets everyone leave @stage, and those before it. */
 void sync_open(struct restore_sync *sync, enum restore_stage stage);
 /* For the coordinator: 0, or -ECANCELED when a task failed (logged). */
 int sync_check(const struct restore_sync *sync, enum restore_stage stage);
