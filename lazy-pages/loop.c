@@ -97,6 +97,15 @@ static bool anything_held(const struct server *server)
 	return false;
 }
 
+/*
+ * Whether only what is asked for is brought: as long as restore is at work, too, which
+ * would share processors and the tasks' memory with us, and is over in a moment.
+ */
+static bool demand_only(const struct server *server)
+{
+	return server->demand_only || (server->session.fd >= 0 && !server->running);
+}
+
 /* What there is to do when nobody waits for anything. */
 static int work_ahead(struct server *server, bool *worked)
 {
@@ -109,7 +118,7 @@ static int work_ahead(struct server *server, bool *worked)
 		err = serve_probe(server);
 	if (err || server->damaged)
 		return err;
-	if (!server->demand_only)
+	if (!demand_only(server))
 		return serve_background(server, worked);
 	if (anything_held(server))
 		return serve_segments(server, worked);
@@ -130,7 +139,7 @@ static bool finished(const struct server *server)
 static int64_t next_wait(struct server *server, int n, bool worked)
 {
 	const bool only_demand = server->complete &&
-				 (server->demand_only || server_source_lost(server));
+				 (demand_only(server) || server_source_lost(server));
 	const bool deferred = anything_deferred(server);
 
 	if (n || worked)

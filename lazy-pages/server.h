@@ -167,7 +167,7 @@ struct server {
 	bool wait_on_loss;		/* for another source; else the tree is killed */
 	bool damaged;			/* pages of the images are: none are brought ahead */
 	bool greeted;			/* restore said hello */
-	bool complete;			/* all was handed over: the background may work */
+	bool complete;			/* all was handed over */
 	bool running;			/* restore said that nothing can go wrong with it any more */
 	bool stopping;			/* asked to end as soon as nothing is left */
 	const char *stats_name;		/* of the file below workdir_fd; NULL: none */

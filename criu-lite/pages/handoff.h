@@ -18,9 +18,10 @@
  *				<-	STATUS 0: all is served; or -errno
  *	RUNNING			->		the tasks run, and nothing can fail any more
  *
- * The server answers faults of a task from its TASK record on; it fills in
- * the background after COMPLETE. A restore that hangs up earlier has failed;
- * one that does so before RUNNING has, too, where that makes a difference.
+ * The server answers faults of a task from its TASK record on; it fills in the
+ * background after RUNNING, or COMPLETE and a hangup: until then restore needs the
+ * processors itself. A restore that hangs up before COMPLETE has failed; one that does
+ * so before RUNNING has, too, where that makes a difference.
  * The order of SEGMENT and TASK records does not matter, but all SEGMENTs
  * that a TASK's ranges name must have been sent before COMPLETE, and before
  * the task touches them.
