@@ -288,7 +288,9 @@ static int check_images(struct server *server, struct image_dir *dir, InventoryE
 		return log_errno(-ESTALE, "%s/inventory.img: is that of another dump, or a parent's is",
 				 dir->path);
 	err = image_read_inventory(dir, inventory);
-	return err ? err : image_list_check(dir, *inventory, false);
+	if (!err)
+		err = image_list_check(dir, *inventory, false);
+	return err ? err : image_list_check_page_crcs(dir, *inventory, false);
 }
 
 /* The list of what may be read of them is in their inventory. */

@@ -275,3 +275,8 @@ int load_images(struct restore *r)
 	}
 	return cow_init(r);
 }
+
+int load_page_crcs(struct restore *r)
+{
+	return image_list_check_page_crcs(r->images, r->inventory, r->opts->allow_edited);
+}

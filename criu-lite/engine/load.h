@@ -12,5 +12,10 @@ struct restore;
  * Returns 0 or -errno, logged with file and entry.
  */
 int load_images(struct restore *r);
+/*
+ * What load_images() leaves for a moment when there is time: the sums of pages. Before
+ * any task runs. Returns 0 or -errno, logged.
+ */
+int load_page_crcs(struct restore *r);
 
 #endif

@@ -239,6 +239,10 @@ static int drive(struct restore *r)
 	ret = restore_task_make(r, root, &root->restore->pidfd);
 	if (ret < 0)
 		return ret;
+	/* It has enough to do. */
+	ret = load_page_crcs(r);
+	if (ret < 0)
+		return ret;
 	ret = pass_stage(r, RESTORE_STAGE_FORK, all);
 	if (ret < 0)
 		return ret;

@@ -60,6 +60,8 @@ int verify_run(const struct options *opts, const struct kind_table *kinds)
 	r.arena = arena_new();
 	ret = load_images(&r);
 	if (ret >= 0)
+		ret = load_page_crcs(&r);
+	if (ret >= 0)
 		ret = verify_pages(&r);
 	if (ret < 0)
 		return ret;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The list of images: made while they are written, checked before any is read.
+ * The list of images: made while they are written, checked before any is read
+ * (of pages-crc-N.img the content, before any task runs).
  *
  * Checksums are of what the writer wrote; what went past it (bytes of pipes,
  * spliced) is read back from the page cache. Page images have none: a restore
@@ -137,10 +138,15 @@ static bool is_pages(const char *name)
 	return image_desc_raw_by_name(name) == image_desc(IMAGE_PAGES);
 }
 
+static bool is_page_crcs(const char *name)
+{
+	return image_desc_raw_by_name(name) == image_desc(IMAGE_PAGE_CRCS);
+}
+
 /* Who writes the pages numbers both. */
 static bool goes_with_pages(const char *name)
 {
-	return is_pages(name) || image_desc_raw_by_name(name) == image_desc(IMAGE_PAGE_CRCS);
+	return is_pages(name) || is_page_crcs(name);
 }
 
 static int describe_file(const struct image_dir *dir, struct listed *file, ImageFileEntry *entry)
@@ -296,12 +302,23 @@ static int check_own_crc(const struct image_dir *dir, const InventoryEntry *inve
 	return differs(dir, name, edited, "its checksum is %08x, not %08x", found, stored);
 }
 
+static int check_content(const struct image_dir *dir, const ImageFileEntry *e, int fd, bool edited)
+{
+	uint32_t crc;
+	int r;
+
+	if (!e->has_crc32c)
+		return 0;
+	r = file_crc(dir, e->name, fd, &crc);
+	if (r < 0 || crc == e->crc32c)
+		return r;
+	return differs(dir, e->name, edited, "its checksum is %08x, not %08x", crc, e->crc32c);
+}
+
 static int check_file(const struct image_dir *dir, const ImageFileEntry *e, bool edited)
 {
 	_cleanup_close_ int fd = image_open_named(dir, e->name, O_RDONLY);
 	struct stat st;
-	uint32_t crc;
-	int r;
 
 	if (fd == -ENOENT)
 		return differs(dir, e->name, edited, "the image is missing");
@@ -314,12 +331,7 @@ static int check_file(const struct image_dir *dir, const ImageFileEntry *e, bool
 	if ((uint64_t)st.st_size != e->size)
 		return differs(dir, e->name, edited, "it has %" PRIu64 " bytes, not %" PRIu64,
 			       (uint64_t)st.st_size, e->size);
-	if (!e->has_crc32c)
-		return 0;
-	r = file_crc(dir, e->name, fd, &crc);
-	if (r < 0 || crc == e->crc32c)
-		return r;
-	return differs(dir, e->name, edited, "its checksum is %08x, not %08x", crc, e->crc32c);
+	return is_page_crcs(e->name) ? 0 : check_content(dir, e, fd, edited);
 }
 
 int image_list_check(struct image_dir *dir, const InventoryEntry *inventory, bool edited)
@@ -340,6 +352,26 @@ int image_list_check(struct image_dir *dir, const InventoryEntry *inventory, boo
 	}
 	if (inventory->n_images && !edited)
 		dir->list->inventory = inventory;
+	return 0;
+}
+
+int image_list_check_page_crcs(const struct image_dir *dir, const InventoryEntry *inventory,
+			       bool edited)
+{
+	for (size_t i = 0; i < inventory->n_images; i++) {
+		const ImageFileEntry *e = inventory->images[i];
+		_cleanup_close_ int fd = -1;
+		int r;
+
+		if (e->elsewhere || !is_page_crcs(e->name))
+			continue;
+		fd = image_open_named(dir, e->name, O_RDONLY);
+		if (fd == -ENOENT)
+			return differs(dir, e->name, edited, "the image is missing");
+		r = fd < 0 ? fd : check_content(dir, e, fd, edited);
+		if (r < 0)
+			return r;
+	}
 	return 0;
 }
 

@@ -37,6 +37,13 @@ void image_list_unseal(InventoryEntry *inventory);
  * -errno, logged with the file.
  */
 int image_list_check(struct image_dir *dir, const InventoryEntry *inventory, bool edited);
+/*
+ * The rest of it: what pages-crc-N.img hold. They grow with the memory, so that this is
+ * for a moment when there is time; a page that is looked at before is held against
+ * what may be wrong, and taken for damaged.
+ */
+int image_list_check_page_crcs(const struct image_dir *dir, const InventoryEntry *inventory,
+			       bool edited);
 bool image_list_hides(const struct image_dir *dir, const char *name);
 
 #endif

@@ -82,6 +82,8 @@ static int check(struct fixture *fx, bool edited)
 	if (r < 0)
 		return r;
 	r = image_list_check(fx->dir, inventory, edited);
+	if (r >= 0)
+		r = image_list_check_page_crcs(fx->dir, inventory, edited);
 	/* The directory keeps the list that it hides by. */
 	if (r < 0 || edited || !inventory->n_images)
 		inventory_entry__free_unpacked(inventory, NULL);

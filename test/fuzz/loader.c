@@ -70,6 +70,8 @@ int loader_run(struct loader *l)
 	ret = image_dir_open(l->opts.images_dir, &r.images);
 	if (ret >= 0)
 		ret = load_images(&r);
+	if (ret >= 0)
+		ret = load_page_crcs(&r);
 	pool_end(l->first_fd);
 	listen(l);
 	return ret;
