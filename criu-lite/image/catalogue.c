@@ -275,10 +275,12 @@ const struct image_desc *image_desc_raw_by_name(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(image_table); i++) {
 		const struct image_desc *desc = &image_table[i];
-		size_t before = strcspn(desc->name, "%");
-		size_t key;
+		size_t before, key;
 
-		if (desc->shape != IMAGE_RAW || strncmp(name, desc->name, before))
+		if (desc->shape != IMAGE_RAW)
+			continue;
+		before = strcspn(desc->name, "%");
+		if (strncmp(name, desc->name, before))
 			continue;
 		key = strspn(name + before, "0123456789");
 		if (key && !strcmp(name + before + key, desc->name + before + 2))
