@@ -55,7 +55,7 @@ int event_follow(struct server *server, struct lazy_space *sp)
 /* Whether events are applied in the order of their changes. */
 static bool in_order(const struct lazy_space *sp)
 {
-	return sp->order.known || (sp->n_untold && !sp->history->lost_ns);
+	return sp->order.known || sp->n_untold;
 }
 
 static int on_fork(struct server *server, struct lazy_space *sp, const struct uffd_msg *msg)
@@ -221,8 +221,10 @@ int event_settle(struct server *server, struct lazy_space *sp, uint64_t time_ns)
 	err = sp->n_untold ? histories_read(&server->histories) : 0;
 	if (err)
 		return log_errno(err, "%s: cannot track what it does to its memory", sp->name);
-	if (sp->history->lost_ns)
-		log_debug("%s: its changes are not all known", sp->name);
+	/* With some missing, others would be taken for them: threads are rarely that close. */
+	if (sp->history->lost_ns && sp->n_untold)
+		log_debug("%s: its changes are not all known: events are taken as they came",
+			  sp->name);
 	else
 		place_events(sp->history, sp->untold, sp->n_untold);
 	for (size_t i = 0; i < sp->n_untold && !err; i++)

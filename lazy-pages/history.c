@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "lazy-pages/fill.h"
@@ -19,8 +20,12 @@
 #include "util/clock.h"
 #include "util/macro.h"
 
-/* Of a processor: some four thousand changes; what perf_event_mlock_kb allows to everybody. */
-#define RING_SIZE (128 * PAGE_SIZE)
+/* Of all rings, where processors are few, and of one: 512 pages hold some 16000 hits. */
+#define RINGS_SIZE (2048 * PAGE_SIZE)
+#define RING_SIZE_MIN (32 * PAGE_SIZE)
+#define RING_SIZE_MAX (512 * PAGE_SIZE)
+/* A ring that was full when a lock was taken has room the next time. */
+#define FIND_TRIES 3
 /* Of one address space; then the older half is lost. */
 #define CHANGES_MAX 65536
 
@@ -90,12 +95,21 @@ static bool tells_of_us(struct histories *h)
 	return room && unmap;
 }
 
+static size_t ring_size(void)
+{
+	size_t size = RING_SIZE_MAX;
+
+	while (size > RING_SIZE_MIN && size * get_nprocs_conf() > RINGS_SIZE)
+		size /= 2;
+	return size;
+}
+
 int histories_open(struct histories *h)
 {
 	int err;
 
 	*h = (struct histories){ .self = gettid(), .list = TAILQ_HEAD_INITIALIZER(h->list) };
-	err = tracepoints_open(&h->tracepoints, wants, HISTORY_N_POINTS, RING_SIZE);
+	err = tracepoints_open(&h->tracepoints, wants, HISTORY_N_POINTS, ring_size());
 	if (!err && !tells_of_us(h))
 		err = -EOPNOTSUPP;
 	if (err)
@@ -114,7 +128,7 @@ void histories_close(struct histories *h)
 }
 
 /* By the lock that we take ourselves, which is the first one: to read hits may take memory. */
-uint64_t histories_find_mm(struct histories *h, int uffd)
+static uint64_t find_mm_once(struct histories *h, int uffd)
 {
 	const uint64_t begin = clock_ns();
 	uint64_t lost, mm = 0, first = UINT64_MAX;
@@ -132,6 +146,15 @@ uint64_t histories_find_mm(struct histories *h, int uffd)
 		first = hit->time_ns;
 		mm = hit->field;
 	}
+	return mm;
+}
+
+uint64_t histories_find_mm(struct histories *h, int uffd)
+{
+	uint64_t mm = 0;
+
+	for (unsigned int i = 0; i < FIND_TRIES && !mm; i++)
+		mm = find_mm_once(h, uffd);
 	return mm;
 }
 

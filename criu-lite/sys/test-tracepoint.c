@@ -120,6 +120,32 @@ static void test_hits(void **state)
 	tracepoints_close(&tp);
 }
 
+static int take_any(void *arg, const struct tracepoint_hit *hit)
+{
+	return 0;
+}
+
+/* It is known at once, and not only when there is room again. */
+static void test_a_full_ring(void **state)
+{
+	static const struct tracepoint_want want = {
+		"mmap_lock/mmap_lock_acquire_returned", "mm", "write == 1",
+	};
+	struct tracepoints tp;
+	uint64_t lost;
+	int err = tracepoints_open(&tp, &want, 1, 4 * PAGE_SIZE);
+
+	if (err) {
+		print_message("no tracepoints here: %s\n", strerror(-err));
+		skip();
+	}
+	for (unsigned int i = 0; i < 10000; i++)
+		assert_int_equal(munmap((void *)PAGE_SIZE, PAGE_SIZE), 0);
+	assert_int_equal(tracepoints_read(&tp, take_any, NULL, &lost), 0);
+	assert_true(lost);
+	tracepoints_close(&tp);
+}
+
 static void test_no_such_tracepoint(void **state)
 {
 	static const struct tracepoint_want want = { "mmap_lock/no_such_thing", "mm", NULL };
@@ -132,6 +158,7 @@ static void test_no_such_tracepoint(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_full_ring),
 		cmocka_unit_test(test_hits),
 		cmocka_unit_test(test_no_such_tracepoint),
 		cmocka_unit_test(test_parse),

@@ -35,6 +35,8 @@
 #define FORMAT_MAX 65536
 /* A record is not longer: its size has 16 bits. */
 #define RECORD_MAX 65536
+/* More than one of a hit takes. */
+#define ROOM_MIN 1024
 
 /*
  * The arguments of a system call, and where among the user's registers of a sample they
@@ -321,6 +323,9 @@ static int read_ring(struct tracepoints *tp, struct tracepoint_ring *ring, char 
 	uint64_t tail = page->data_tail;
 	int err = 0;
 
+	/* What found no room is counted in the next record that does: that may be to come. */
+	if (head - tail > size - ROOM_MIN)
+		++*n_lost;
 	while (tail < head && !err) {
 		struct perf_event_header header;
 		struct tracepoint_hit hit;

@@ -59,7 +59,7 @@ void tracepoints_close(struct tracepoints *tp);
 
 /*
  * Hands over what has come since: of each processor in its order, one processor after the
- * other. *@n_lost: hits for which a ring had no room. 0, or what @take returned if not 0.
+ * other. *@n_lost: not 0 when a ring may have had no room for some. 0, or what @take returned if not 0.
  */
 int tracepoints_read(struct tracepoints *tp,
 		     int (*take)(void *arg, const struct tracepoint_hit *hit), void *arg,
