@@ -234,6 +234,16 @@ int event_settle(struct server *server, struct lazy_space *sp, uint64_t time_ns)
 	return err;
 }
 
+/*
+ * Whether an event that was just read may be about a later change than one that will be read
+ * after it: of one thread they come in their order.
+ */
+static bool has_to_wait(const struct server *server, const struct lazy_space *sp)
+{
+	return sp->history && !peek_needed(server, sp) &&
+	       (sp->n_untold || !history_is_of_one(sp->history));
+}
+
 static int apply_message(struct server *server, struct lazy_space *sp,
 			 const struct uffd_msg *msg, uint64_t from_ns, uint64_t to_ns)
 {
@@ -241,7 +251,7 @@ static int apply_message(struct server *server, struct lazy_space *sp,
 		return apply_event(server, sp, msg);
 	if (sp->order.known)
 		return apply_in_order(server, sp, msg);
-	if (sp->history && !peek_needed(server, sp))
+	if (has_to_wait(server, sp))
 		return note_untold(server, sp, msg, from_ns, to_ns);
 	return apply_event(server, sp, msg);
 }
@@ -253,6 +263,7 @@ static int read_some(struct server *server, struct lazy_space *sp, size_t max, s
 	const uint64_t from_ns = clock_ns();
 	ssize_t len = read(sp->watch.fd, msgs, max * sizeof(*msgs));
 	const uint64_t to_ns = clock_ns();
+	int err;
 
 	*n = 0;
 	if (len < 0) {
@@ -267,13 +278,12 @@ static int read_some(struct server *server, struct lazy_space *sp, size_t max, s
 		return log_errno(-errno, "%s: cannot read its userfaultfd", sp->name);
 	}
 	*n = len / sizeof(*msgs);
-	for (size_t i = 0; i < *n; i++) {
-		int err = apply_message(server, sp, &msgs[i], from_ns, to_ns);
-
-		if (err)
-			return err;
-	}
-	return 0;
+	err = sp->history ? histories_read(&server->histories) : 0;
+	if (err)
+		return log_errno(err, "%s: cannot track what it does to its memory", sp->name);
+	for (size_t i = 0; i < *n && !err; i++)
+		err = apply_message(server, sp, &msgs[i], from_ns, to_ns);
+	return err;
 }
 
 /*
@@ -305,7 +315,7 @@ int event_ready(struct server *server, struct watch *watch, uint32_t events)
 	if (err || sp->gone)
 		return err;
 	do {
-		max = space_needs_quiet(sp) && !sp->history ? 1 : MESSAGES_MAX;
+		max = space_needs_quiet(sp) && !sp->n_untold ? 1 : MESSAGES_MAX;
 		err = peek_messages(server, sp, &max);
 		if (!err && max)
 			err = read_some(server, sp, max, &n);

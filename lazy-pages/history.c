@@ -88,8 +88,11 @@ static bool tells_of_us(struct histories *h)
 		if (hit->tid != h->self || hit->time_ns < begin || hit->time_ns > end)
 			continue;
 		room |= hit->which == HISTORY_ROOM && hit->field == (uintptr_t)at;
-		unmap |= hit->which == HISTORY_LOCK && hit->args[0] == (uintptr_t)at &&
-			 hit->args[1] == PAGE_SIZE;
+		if (hit->which == HISTORY_LOCK && hit->args[0] == (uintptr_t)at &&
+		    hit->args[1] == PAGE_SIZE) {
+			h->own_mm = hit->field;
+			unmap = true;
+		}
 	}
 	h->n_fresh = 0;
 	return room && unmap;
@@ -127,11 +130,11 @@ void histories_close(struct histories *h)
 	*h = (struct histories){ .list = TAILQ_HEAD_INITIALIZER(h->list) };
 }
 
-/* By the lock that we take ourselves, which is the first one: to read hits may take memory. */
+/* By the lock that we take ourselves. That of our own memory a stack that grows may take. */
 static uint64_t find_mm_once(struct histories *h, int uffd)
 {
 	const uint64_t begin = clock_ns();
-	uint64_t lost, mm = 0, first = UINT64_MAX;
+	uint64_t lost, mm = 0;
 
 	fill_take_lock(uffd);
 	if (tracepoints_read(&h->tracepoints, take_hit, h, &lost))
@@ -140,11 +143,9 @@ static uint64_t find_mm_once(struct histories *h, int uffd)
 	for (size_t i = 0; i < h->n_fresh; i++) {
 		const struct tracepoint_hit *hit = &h->fresh[i];
 
-		if (hit->tid != h->self || hit->which != HISTORY_LOCK || hit->time_ns < begin ||
-		    hit->time_ns >= first)
-			continue;
-		first = hit->time_ns;
-		mm = hit->field;
+		if (hit->tid == h->self && hit->which == HISTORY_LOCK && hit->time_ns >= begin &&
+		    hit->field != h->own_mm)
+			mm = hit->field;
 	}
 	return mm;
 }
@@ -233,6 +234,14 @@ void history_forget(struct histories *h, struct history *history, uint64_t time_
 	history->over_ns = time_ns;
 	if (history->lost_ns <= time_ns)
 		history->lost_ns = 0;
+}
+
+bool history_is_of_one(const struct history *history)
+{
+	for (size_t i = 1; i < history->n_changes; i++)
+		if (history->changes[i].tid != history->changes[0].tid)
+			return false;
+	return !history->lost_ns;
 }
 
 static int add_change(struct histories *h, struct history *history,

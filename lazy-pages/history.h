@@ -54,6 +54,7 @@ TAILQ_HEAD(history_list, history);
 struct histories {
 	bool on;
 	pid_t self;			/* who takes locks and changes nothing */
+	uint64_t own_mm;
 	struct tracepoints tracepoints;
 	struct history_list list;
 	struct tracepoint_hit *fresh;	/* not brought into any yet: history.c */
@@ -84,6 +85,8 @@ int histories_read(struct histories *h);
  */
 int histories_note(struct histories *h, const struct tracepoint_hit *hit);
 int histories_bring_in(struct histories *h, uint64_t time_ns);
+/* Whether all that it knows of was done by one thread, and nothing is missing. */
+bool history_is_of_one(const struct history *history);
 /* What happened before @time_ns is over, and no more of interest. */
 void history_forget(struct histories *h, struct history *history, uint64_t time_ns);
 

@@ -333,6 +333,22 @@ static void test_two_forks(void **state)
 	       (uint64_t[]){ 1, 5, 10 });
 }
 
+static void test_one_thread_or_several(void **state)
+{
+	assert_true(history_is_of_one(history));
+	did_munmap(1, 1, 10, 1);
+	did_munmap(2, 1, 11, 1);
+	assert_int_equal(histories_bring_in(&all, NEVER), 0);
+	assert_true(history_is_of_one(history));
+	did_munmap(3, 2, 12, 1);
+	assert_int_equal(histories_bring_in(&all, NEVER), 0);
+	assert_false(history_is_of_one(history));
+	history_forget(&all, history, 3);
+	assert_true(history_is_of_one(history));
+	history->lost_ns = 5;
+	assert_false(history_is_of_one(history));
+}
+
 static void test_strangers_are_not_followed(void **state)
 {
 	hit(1, HISTORY_LOCK, 7, OTHER, AT(1), AT(1), 0, 0, 0);
@@ -355,6 +371,7 @@ int main(void)
 		TEST(test_fork),
 		TEST(test_hits_in_any_order),
 		TEST(test_moved_and_left_behind),
+		TEST(test_one_thread_or_several),
 		TEST(test_onto_something),
 		TEST(test_remove_is_when_it_is_read),
 		TEST(test_several_moved_together),
