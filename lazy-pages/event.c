@@ -212,17 +212,18 @@ static int apply_placed(struct server *server, struct lazy_space *sp,
 	return err;
 }
 
-int event_settle(struct server *server, struct lazy_space *sp, uint64_t time_ns)
+int event_settle(struct server *server, struct lazy_space *sp, struct moment when)
 {
+	struct moment now;
 	int err;
 
 	if (!sp->history)
 		return 0;
-	err = sp->n_untold ? histories_read(&server->histories) : 0;
+	err = sp->n_untold ? histories_read(&server->histories, &now) : 0;
 	if (err)
 		return log_errno(err, "%s: cannot track what it does to its memory", sp->name);
 	/* With some missing, others would be taken for them: threads are rarely that close. */
-	if (sp->history->lost_ns && sp->n_untold)
+	if (sp->n_untold && !history_is_whole(&server->histories, sp->history))
 		log_debug("%s: its changes are not all known: events are taken as they came",
 			  sp->name);
 	else
@@ -230,7 +231,7 @@ int event_settle(struct server *server, struct lazy_space *sp, uint64_t time_ns)
 	for (size_t i = 0; i < sp->n_untold && !err; i++)
 		err = apply_placed(server, sp, &sp->untold[i]);
 	sp->n_untold = 0;
-	history_forget(&server->histories, sp->history, time_ns);
+	history_forget(&server->histories, sp->history, when);
 	return err;
 }
 
@@ -241,7 +242,7 @@ int event_settle(struct server *server, struct lazy_space *sp, uint64_t time_ns)
 static bool has_to_wait(const struct server *server, const struct lazy_space *sp)
 {
 	return sp->history && !peek_needed(server, sp) &&
-	       (sp->n_untold || !history_is_of_one(sp->history));
+	       (sp->n_untold || !history_is_of_one(&server->histories, sp->history));
 }
 
 static int apply_message(struct server *server, struct lazy_space *sp,
@@ -260,9 +261,9 @@ static int apply_message(struct server *server, struct lazy_space *sp,
 static int read_some(struct server *server, struct lazy_space *sp, size_t max, size_t *n)
 {
 	struct uffd_msg msgs[MESSAGES_MAX];
-	const uint64_t from_ns = clock_ns();
+	struct moment from = sp->history ? histories_now(&server->histories) : (struct moment){};
 	ssize_t len = read(sp->watch.fd, msgs, max * sizeof(*msgs));
-	const uint64_t to_ns = clock_ns();
+	struct moment to = {};
 	int err;
 
 	*n = 0;
@@ -278,11 +279,11 @@ static int read_some(struct server *server, struct lazy_space *sp, size_t max, s
 		return log_errno(-errno, "%s: cannot read its userfaultfd", sp->name);
 	}
 	*n = len / sizeof(*msgs);
-	err = sp->history ? histories_read(&server->histories) : 0;
+	err = sp->history ? histories_read(&server->histories, &to) : 0;
 	if (err)
 		return log_errno(err, "%s: cannot track what it does to its memory", sp->name);
 	for (size_t i = 0; i < *n && !err; i++)
-		err = apply_message(server, sp, &msgs[i], from_ns, to_ns);
+		err = apply_message(server, sp, &msgs[i], from.time_ns, to.time_ns);
 	return err;
 }
 

@@ -7,7 +7,7 @@
 #ifndef LAZY_PAGES_EVENT_H
 #define LAZY_PAGES_EVENT_H
 
-#include <stdint.h>
+#include "lazy-pages/history.h"
 
 struct lazy_space;
 struct server;
@@ -22,9 +22,9 @@ int event_ready(struct server *server, struct watch *watch, uint32_t events);
  */
 int event_follow(struct server *server, struct lazy_space *sp);
 /*
- * Nothing that was changed before @time_ns is news to the space any more: what was read
+ * Nothing that was changed before @when is news to the space any more: what was read
  * since the last time is applied, in the order in which it happened. 0 or -errno, logged.
  */
-int event_settle(struct server *server, struct lazy_space *sp, uint64_t time_ns);
+int event_settle(struct server *server, struct lazy_space *sp, struct moment when);
 
 #endif

@@ -17,7 +17,6 @@
 
 #include "lazy-pages/fill.h"
 #include "util/array.h"
-#include "util/clock.h"
 #include "util/macro.h"
 
 /* Of all rings, where processors are few, and of one: 512 pages hold some 16000 hits. */
@@ -57,45 +56,28 @@ static int by_time(const void *a, const void *b)
 	return x->time_ns < y->time_ns ? -1 : x->time_ns > y->time_ns;
 }
 
-static void lose(struct histories *h, uint64_t n_lost)
-{
-	struct history *history;
-
-	if (n_lost)
-		TAILQ_FOREACH(history, &h->list, link)
-			history->lost_ns = clock_ns();
-}
-
-/*
- * Whether the times are ours, and the arguments where they should be: a clock namespace, or a
- * kernel that is built otherwise, would show in a change of our own.
- */
+/* Whether the arguments are where they should be, and what memory we have ourselves. */
 static bool tells_of_us(struct histories *h)
 {
-	const uint64_t begin = clock_ns();
 	void *at = mmap(NULL, PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	uint64_t end, lost;
-	bool room = false, unmap = false;
+	uint64_t lost;
+	bool room = false;
 
-	if (at == MAP_FAILED || munmap(at, PAGE_SIZE))
-		return false;
-	end = clock_ns();
-	if (tracepoints_read(&h->tracepoints, take_hit, h, &lost))
+	if (at == MAP_FAILED || munmap(at, PAGE_SIZE) ||
+	    tracepoints_read(&h->tracepoints, take_hit, h, &lost))
 		return false;
 	for (size_t i = 0; i < h->n_fresh; i++) {
 		const struct tracepoint_hit *hit = &h->fresh[i];
 
-		if (hit->tid != h->self || hit->time_ns < begin || hit->time_ns > end)
+		if (hit->tid != h->self)
 			continue;
 		room |= hit->which == HISTORY_ROOM && hit->field == (uintptr_t)at;
 		if (hit->which == HISTORY_LOCK && hit->args[0] == (uintptr_t)at &&
-		    hit->args[1] == PAGE_SIZE) {
+		    hit->args[1] == PAGE_SIZE)
 			h->own_mm = hit->field;
-			unmap = true;
-		}
 	}
 	h->n_fresh = 0;
-	return room && unmap;
+	return room && h->own_mm;
 }
 
 static size_t ring_size(void)
@@ -130,24 +112,40 @@ void histories_close(struct histories *h)
 	*h = (struct histories){ .list = TAILQ_HEAD_INITIALIZER(h->list) };
 }
 
-/* By the lock that we take ourselves. That of our own memory a stack that grows may take. */
+/* The last hit of a lock that we took, of our own memory or not, among those from @from on. */
+static const struct tracepoint_hit *find_own(const struct histories *h, size_t from, bool own)
+{
+	for (size_t i = h->n_fresh; i > from; i--) {
+		const struct tracepoint_hit *hit = &h->fresh[i - 1];
+
+		if (hit->tid == h->self && hit->which == HISTORY_LOCK &&
+		    (hit->field == h->own_mm) == own)
+			return hit;
+	}
+	return NULL;
+}
+
+/* Notes what has come. Returns how many hits there were before, or -ENOMEM. */
+static ssize_t note_all(struct histories *h)
+{
+	const size_t before = h->n_fresh;
+	uint64_t n_lost = 0;
+	int err = tracepoints_read(&h->tracepoints, take_hit, h, &n_lost);
+
+	h->losses += n_lost != 0;
+	return err ? err : (ssize_t)before;
+}
+
+/* By the lock that we take ourselves. */
 static uint64_t find_mm_once(struct histories *h, int uffd)
 {
-	const uint64_t begin = clock_ns();
-	uint64_t lost, mm = 0;
+	const struct tracepoint_hit *hit;
+	ssize_t before;
 
 	fill_take_lock(uffd);
-	if (tracepoints_read(&h->tracepoints, take_hit, h, &lost))
-		return 0;
-	lose(h, lost);
-	for (size_t i = 0; i < h->n_fresh; i++) {
-		const struct tracepoint_hit *hit = &h->fresh[i];
-
-		if (hit->tid == h->self && hit->which == HISTORY_LOCK && hit->time_ns >= begin &&
-		    hit->field != h->own_mm)
-			mm = hit->field;
-	}
-	return mm;
+	before = note_all(h);
+	hit = before < 0 ? NULL : find_own(h, before, false);
+	return hit ? hit->field : 0;
 }
 
 uint64_t histories_find_mm(struct histories *h, int uffd)
@@ -166,6 +164,7 @@ static struct history *add_history(struct histories *h, uint64_t mm)
 	if (!history)
 		return NULL;
 	history->mm = mm;
+	history->losses = h->losses;
 	TAILQ_INSERT_TAIL(&h->list, history, link);
 	return history;
 }
@@ -224,24 +223,24 @@ static void drop_oldest(struct histories *h, struct history *history, size_t n)
 		history->n_changes * sizeof(*history->changes));
 }
 
-void history_forget(struct histories *h, struct history *history, uint64_t time_ns)
+void history_forget(struct histories *h, struct history *history, struct moment when)
 {
 	size_t n = 0;
 
-	while (n < history->n_changes && history->changes[n].time_ns < time_ns)
+	while (n < history->n_changes && history->changes[n].time_ns < when.time_ns)
 		n++;
 	drop_oldest(h, history, n);
-	history->over_ns = time_ns;
-	if (history->lost_ns <= time_ns)
-		history->lost_ns = 0;
+	history->over_ns = MAX(history->over_ns, when.time_ns);
+	if (when.time_ns)
+		history->losses = when.losses;
 }
 
-bool history_is_of_one(const struct history *history)
+bool history_is_of_one(const struct histories *h, const struct history *history)
 {
 	for (size_t i = 1; i < history->n_changes; i++)
 		if (history->changes[i].tid != history->changes[0].tid)
 			return false;
-	return !history->lost_ns;
+	return history_is_whole(h, history);
 }
 
 static int add_change(struct histories *h, struct history *history,
@@ -254,7 +253,7 @@ static int add_change(struct histories *h, struct history *history,
 		return 0;
 	if (history->n_changes == CHANGES_MAX) {
 		drop_oldest(h, history, CHANGES_MAX / 2);
-		history->lost_ns = hit->time_ns;
+		h->losses++;
 	}
 	if (!array_push(&history->changes, &history->n_changes, &history->cap_changes))
 		return -ENOMEM;
@@ -350,13 +349,23 @@ int histories_bring_in(struct histories *h, uint64_t time_ns)
 	return err;
 }
 
-int histories_read(struct histories *h)
+/* By a lock of our own memory, where nothing is mapped. A ring that is full does not tell. */
+struct moment histories_now(struct histories *h)
 {
-	/* What is older and still on its way now is of somebody who has the lock: of no event. */
-	const uint64_t now = clock_ns();
-	uint64_t n_lost = 0;
-	int err = tracepoints_read(&h->tracepoints, take_hit, h, &n_lost);
+	const struct tracepoint_hit *hit;
+	ssize_t before;
 
-	lose(h, n_lost);
-	return err ? err : histories_bring_in(h, now);
+	munmap((void *)PAGE_SIZE, PAGE_SIZE);
+	before = note_all(h);
+	hit = before < 0 ? NULL : find_own(h, before, true);
+	if (!hit)
+		h->losses++;
+	return (struct moment){ hit ? hit->time_ns : 0, h->losses };
+}
+
+int histories_read(struct histories *h, struct moment *now)
+{
+	*now = histories_now(h);
+	/* What is older and still on its way now is of somebody who has the lock: of no event. */
+	return histories_bring_in(h, now->time_ns ? now->time_ns : UINT64_MAX);
 }

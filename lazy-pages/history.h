@@ -30,7 +30,7 @@
 enum { HISTORY_LOCK, HISTORY_ROOM, HISTORY_N_POINTS };
 
 struct change {
-	uint64_t time_ns;		/* by clock_ns() */
+	uint64_t time_ns;		/* as that of struct moment */
 	pid_t tid;
 	uint64_t args[TRACEPOINT_ARGS];	/* of the system call that made it */
 	uint64_t room;			/* where the kernel found some; 0: was not asked to */
@@ -43,7 +43,7 @@ struct history {
 	uint64_t mm;
 	bool claimed;			/* somebody reads it; a child's is there before that */
 	uint64_t over_ns;		/* what happened before is forgotten */
-	uint64_t lost_ns;		/* something that happened before then was lost; 0: nothing */
+	unsigned int losses;		/* of histories.losses, those that are forgotten */
 	struct change *changes;		/* by time */
 	size_t n_changes, cap_changes;
 };
@@ -55,6 +55,7 @@ struct histories {
 	bool on;
 	pid_t self;			/* who takes locks and changes nothing */
 	uint64_t own_mm;
+	unsigned int losses;		/* how often hits were lost */
 	struct tracepoints tracepoints;
 	struct history_list list;
 	struct tracepoint_hit *fresh;	/* not brought into any yet: history.c */
@@ -77,17 +78,30 @@ uint64_t histories_find_mm(struct histories *h, int uffd);
 int history_claim(struct histories *h, uint64_t mm, struct history **history);
 void history_drop(struct histories *h, struct history *history);
 
-/* Brings in what has happened up to now. 0 or -ENOMEM. */
-int histories_read(struct histories *h);
+/* A point in time. */
+struct moment {
+	uint64_t time_ns;		/* by the clock of tracepoints; 0: it can't be told */
+	unsigned int losses;		/* up to then */
+};
+
+struct moment histories_now(struct histories *h);
+/* Brings in what has happened up to now, which is *@now. 0 or -ENOMEM. */
+int histories_read(struct histories *h, struct moment *now);
 /*
  * The two halves of it: a hit has been read, in whatever order; and of those that were,
  * everything before @time_ns has been.
  */
 int histories_note(struct histories *h, const struct tracepoint_hit *hit);
 int histories_bring_in(struct histories *h, uint64_t time_ns);
-/* Whether all that it knows of was done by one thread, and nothing is missing. */
-bool history_is_of_one(const struct history *history);
-/* What happened before @time_ns is over, and no more of interest. */
-void history_forget(struct histories *h, struct history *history, uint64_t time_ns);
+/* Whether nothing is missing of what is not forgotten. */
+static inline bool history_is_whole(const struct histories *h, const struct history *history)
+{
+	return history->losses == h->losses;
+}
+
+/* Whether all of it is there, and was done by one thread. */
+bool history_is_of_one(const struct histories *h, const struct history *history);
+/* What happened before @when is over, and no more of interest. */
+void history_forget(struct histories *h, struct history *history, struct moment when);
 
 #endif

@@ -19,6 +19,8 @@
 
 /* Of anonymous memory of that size and more; since Linux 6.7. */
 #define HUGE_ALIGNMENT (2UL << 20)
+#define MREMAP_FLAGS (MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP)
+#define USER_END 0x7ffffffff000ULL
 
 enum fit {
 	FIT_NONE,
@@ -27,10 +29,27 @@ enum fit {
 	FIT_EXACT,
 };
 
-/* The old place of what @change moved, if anything; else anything at all. */
+/*
+ * Where the old place of what @change moved ends, or what it unmapped or mapped; 0: its
+ * arguments name no memory. What else takes the lock has anything at all there: brk() one
+ * argument, clone() flags, and a stack that grows what the registers held.
+ */
 static uint64_t old_end(const struct change *change)
 {
-	return change->args[0] + ALIGN_UP(change->args[1], PAGE_SIZE);
+	const uint64_t start = change->args[0], len = change->args[1];
+
+	if (start % PAGE_SIZE || start >= USER_END || len > USER_END - start)
+		return 0;
+	return start + ALIGN_UP(len, PAGE_SIZE);
+}
+
+/* Whether it may be mremap() to a place that was asked for. */
+static bool moves_onto(const struct change *change)
+{
+	const uint64_t flags = change->args[3];
+
+	return (flags & MREMAP_FIXED) && flags <= MREMAP_FLAGS && old_end(change) &&
+	       change->args[4] % PAGE_SIZE == 0;
 }
 
 /* Whether one that was read before is of @change already, and about the same memory. */
@@ -53,10 +72,11 @@ static enum fit fit_remap(const struct change *change, const struct placed_event
 	const uint64_t to = msg->arg.remap.to - offset;
 
 	/* A mapping may be one of several that are moved together (since Linux 6.17). */
-	if ((offset && offset >= old_end(change) - change->args[0]) ||
+	if (!old_end(change) || change->args[3] > MREMAP_FLAGS ||
+	    (offset && offset >= old_end(change) - change->args[0]) ||
 	    is_taken(change, events, at))
 		return FIT_NONE;
-	if (change->args[3] & MREMAP_FIXED)
+	if (moves_onto(change))
 		return to == change->args[4] ? FIT_EXACT : FIT_NONE;
 	if (to == change->room)
 		return FIT_EXACT;
@@ -83,11 +103,12 @@ static enum fit fit_unmap(const struct change *change, const struct placed_event
 		    !(change->args[3] & MREMAP_DONTUNMAP) &&
 		    is_within(start, end, change->args[0], old_end(change)))
 			return FIT_EXACT;
-	if (is_within(start, end, change->args[0], old_end(change)))
-		return FIT_WITHIN;
-	if ((change->args[3] & MREMAP_FIXED) &&
+	/* And what it moved something onto, before that. */
+	if (moves_onto(change) &&
 	    is_within(start, end, change->args[4],
 		      change->args[4] + ALIGN_UP(change->args[2], PAGE_SIZE)))
+		return FIT_EXACT;
+	if (is_within(start, end, change->args[0], old_end(change)))
 		return FIT_WITHIN;
 	/* brk() and shmdt(); shmat() onto it. */
 	if (start == ALIGN_UP(change->args[0], PAGE_SIZE) || start == change->args[1])

@@ -25,7 +25,7 @@
 struct change;
 struct history;
 
-/* An event, and between when it was read, by clock_ns(). */
+/* An event, and between when it was read, by histories_now(). */
 struct placed_event {
 	struct uffd_msg msg;
 	uint64_t from_ns, to_ns;

@@ -639,7 +639,7 @@ int serve_doubt(struct server *server, struct lazy_space *child, uint64_t start,
 /* Whether it still lives, and whether events are on their way. */
 static int probe(struct server *server, struct lazy_space *sp)
 {
-	const uint64_t now = clock_ns();
+	struct moment now = sp->history ? histories_now(&server->histories) : (struct moment){};
 	enum fill_outcome outcome;
 	int err = fill_probe(sp->watch.fd, &outcome);
 

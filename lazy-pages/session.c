@@ -38,7 +38,8 @@
 
 static int ring_ready(struct server *server, struct watch *watch, uint32_t events)
 {
-	int err = histories_read(&server->histories);
+	struct moment now;
+	int err = histories_read(&server->histories, &now);
 
 	if (err)
 		return log_errno(err, "lazy-pages: cannot track what tasks do to their memory");

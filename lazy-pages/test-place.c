@@ -187,6 +187,21 @@ static void test_onto_something(void **state)
 	       (uint64_t[]){ 1, 1, 3, 3, 3 });
 }
 
+/* Others have anything at all where the arguments are looked for. */
+static void test_what_fits_by_accident(void **state)
+{
+	struct placed_event events[] = { unmap(50, 20, 4), remap(51, 10, 20, 4) };
+
+	did_mremap_onto(1, 1, 10, 4, 20);
+	/* clone(), brk(), a stack that grows; and what covers it, but has done something else. */
+	hit(3, HISTORY_LOCK, 2, MM, 0x1200011, 1UL << 46, 0, 0, 0);
+	hit(4, HISTORY_LOCK, 3, MM, AT(5), UINT64_MAX - AT(4), 0, 0, 0);
+	hit(5, HISTORY_LOCK, 4, MM, AT(15) + 8, AT(40), AT(1), MREMAP_FIXED, AT(20));
+	did_munmap(6, 5, 15, 30);
+	place(events, 2);
+	expect(events, 2, (uint64_t[]){ 50, 51 }, (uint64_t[]){ 1, 1 });
+}
+
 static void test_moved_and_left_behind(void **state)
 {
 	struct placed_event events[] = { remap(50, 10, 30, 4), unmap(60, 10, 4) };
@@ -283,7 +298,7 @@ static void test_what_is_over_is_forgotten(void **state)
 	did_fork(12, 2, CHILD);
 	did_munmap(30, 1, 2, 1);
 	assert_int_equal(histories_bring_in(&all, NEVER), 0);
-	history_forget(&all, history, 20);
+	history_forget(&all, history, (struct moment){ 20, 0 });
 	assert_int_equal(history->n_changes, 1);
 	assert_int_equal(history->changes[0].time_ns, 30);
 	/* Nobody has claimed the child. */
@@ -335,18 +350,22 @@ static void test_two_forks(void **state)
 
 static void test_one_thread_or_several(void **state)
 {
-	assert_true(history_is_of_one(history));
+	assert_true(history_is_of_one(&all, history));
 	did_munmap(1, 1, 10, 1);
 	did_munmap(2, 1, 11, 1);
 	assert_int_equal(histories_bring_in(&all, NEVER), 0);
-	assert_true(history_is_of_one(history));
+	assert_true(history_is_of_one(&all, history));
 	did_munmap(3, 2, 12, 1);
 	assert_int_equal(histories_bring_in(&all, NEVER), 0);
-	assert_false(history_is_of_one(history));
-	history_forget(&all, history, 3);
-	assert_true(history_is_of_one(history));
-	history->lost_ns = 5;
-	assert_false(history_is_of_one(history));
+	assert_false(history_is_of_one(&all, history));
+	history_forget(&all, history, (struct moment){ 3, 0 });
+	assert_true(history_is_of_one(&all, history));
+	all.losses = 1;
+	assert_false(history_is_of_one(&all, history));
+	history_forget(&all, history, (struct moment){ 0, 1 });
+	assert_false(history_is_of_one(&all, history));
+	history_forget(&all, history, (struct moment){ 5, 1 });
+	assert_true(history_is_of_one(&all, history));
 }
 
 static void test_strangers_are_not_followed(void **state)
@@ -378,6 +397,7 @@ int main(void)
 		TEST(test_strangers_are_not_followed),
 		TEST(test_the_younger_of_two_unmappings),
 		TEST(test_two_forks),
+		TEST(test_what_fits_by_accident),
 		TEST(test_what_is_over_is_forgotten),
 		TEST(test_who_went_on_is_not_meant),
 	};

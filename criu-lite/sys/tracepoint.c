@@ -4,8 +4,9 @@
  *
  * Each processor has a ring, which all tracepoints of ours write to there: a reader maps it,
  * and moves its tail (perf_event_open(2), "MMAP layout"). What is in a ring is in the order
- * of its time; between rings the times say what came first. A processor that is switched on
- * later is not listened to.
+ * of its time; between rings the times say what came first. It is the scheduler's clock: that
+ * of clock_gettime() may be a tenth of a second beside it where a virtual machine has just
+ * been put aside. A processor that is switched on later is not listened to.
  *
  * The ids of tracepoints, and where their fields are, stand in tracefs. Where nobody has
  * mounted it, a mount of it that has no place is made for as long as it is read.
@@ -23,7 +24,6 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "util/cleanup.h"
@@ -149,7 +149,6 @@ static int open_point(const struct tracepoints *tp, unsigned int which, const ch
 		.sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_RAW |
 			       PERF_SAMPLE_REGS_USER,
 		.sample_regs_user = register_mask(),
-		.use_clockid = 1, .clockid = CLOCK_MONOTONIC,
 		.watermark = 1, .wakeup_watermark = ring_size / 2,
 		.disabled = 1,
 	};

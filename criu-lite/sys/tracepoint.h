@@ -22,7 +22,7 @@ struct tracepoint_want {
 };
 
 struct tracepoint_hit {
-	uint64_t time_ns;		/* by clock_ns() */
+	uint64_t time_ns;		/* to be compared with that of other hits only */
 	pid_t pid, tid;			/* in the pid namespace of who opened them; 0: not there */
 	unsigned int which;		/* of those that were wanted */
 	uint64_t field;
