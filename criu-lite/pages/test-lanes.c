@@ -344,9 +344,8 @@ static void test_wait(void **state)
 	wait_end(pid);
 }
 
-/* Asks by hand: 1: the other end has something to say; else what it thinks of us. */
-static int ask_by_hand(uint16_t port, uint64_t session, enum hello_lane lane, uint32_t retry,
-		       struct channel *ch, struct hello *h)
+/* On a connection of its own. 1: the other end has something to say; else what it thinks of us. */
+static int say_hello(uint16_t port, struct channel *ch, struct hello *h)
 {
 	struct pollfd pfd = { .events = POLLIN };
 	int r;
@@ -354,10 +353,16 @@ static int ask_by_hand(uint16_t port, uint64_t session, enum hello_lane lane, ui
 	pfd.fd = tcp_connect(HERE, port, PATIENCE_MS);
 	assert_true(pfd.fd >= 0);
 	channel_open(ch, stream_plain(pfd.fd));
-	hello_ask_init(h, &none, session, lane, retry);
 	while ((r = hello_ask(h, &ch->stream)) == -EAGAIN)
 		poll(&pfd, 1, PATIENCE_MS);
 	return r;
+}
+
+static int ask_by_hand(uint16_t port, uint64_t session, enum hello_lane lane, uint32_t retry,
+		       struct channel *ch, struct hello *h)
+{
+	hello_ask_init(h, &none, session, lane, retry);
+	return say_hello(port, ch, h);
 }
 
 static struct channel *new_channel(void)
@@ -367,6 +372,18 @@ static struct channel *new_channel(void)
 	assert_non_null(ch);
 	ch->stream = STREAM_CLOSED;
 	return ch;
+}
+
+/* Whom @pid lends to on @ch, which is freed, leaves; and with that @pid ends. */
+static void say_leave(struct channel *ch, pid_t pid)
+{
+	struct message leave = { .type = MESSAGE_LEAVE };
+
+	assert_int_equal(channel_send(ch, &leave, NULL), 0);
+	assert_int_equal(channel_flush(ch), 0);
+	wait_end(pid);
+	channel_close(ch);
+	free(ch);
 }
 
 static const struct message two_pages = { .type = MESSAGE_GET, .id = 1, .pid = PID,
@@ -440,7 +457,7 @@ static void test_requests_cut(void **state)
 static void test_strangers(void **state)
 {
 	struct channel *ch = new_channel(), *other = new_channel();
-	struct message close_it = { .type = MESSAGE_CLOSE }, leave = { .type = MESSAGE_LEAVE };
+	struct message close_it = { .type = MESSAGE_CLOSE };
 	const struct page_frame plain = { .command = FRAME_GET, .nr_pages = 1, .vaddr = AT(64),
 					  .target = PID };
 	int mem = lent_memory();
@@ -477,11 +494,7 @@ static void test_strangers(void **state)
 		if (i < 2)
 			channel_close(ch);
 	}
-	assert_int_equal(channel_send(ch, &leave, NULL), 0);
-	assert_int_equal(channel_flush(ch), 0);
-	wait_end(pid);
-	channel_close(ch);
-	free(ch);
+	say_leave(ch, pid);
 	free(other);
 	close(mem);
 }
@@ -516,12 +529,9 @@ static void test_hello_again(void **state)
 
 	for (unsigned int steps = 1; steps <= 2; steps++) {
 		struct channel *ch = new_channel(), *other = new_channel();
-		struct message leave = { .type = MESSAGE_LEAVE };
 		struct hello h, theirs;
 		uint16_t port;
 		pid_t pid = start_lending(mem, -ECONNRESET, &port);
-		struct pollfd pfd = { .events = POLLIN };
-		int r;
 
 		hello_ask_init(&h, &none, 0, HELLO_BULK, 60);
 		hello_ask_promise(&h, 60);
@@ -536,16 +546,8 @@ static void test_hello_again(void **state)
 			channel_close(other);
 		}
 		hello_ask_again(&h);
-		pfd.fd = tcp_connect(HERE, port, PATIENCE_MS);
-		channel_open(ch, stream_plain(pfd.fd));
-		while ((r = hello_ask(&h, &ch->stream)) == -EAGAIN)
-			poll(&pfd, 1, PATIENCE_MS);
-		assert_int_equal(r, 0);
-		assert_int_equal(channel_send(ch, &leave, NULL), 0);
-		assert_int_equal(channel_flush(ch), 0);
-		wait_end(pid);
-		channel_close(ch);
-		free(ch);
+		assert_int_equal(say_hello(port, ch, &h), 0);
+		say_leave(ch, pid);
 		free(other);
 
 		pid = start_lending(mem, -ECONNRESET, &port);
