@@ -164,6 +164,16 @@ static int apply_event(struct server *server, struct lazy_space *sp, const struc
 	return -EPROTO;
 }
 
+/* An event that is about the space as it is: all that is older has been applied. */
+static int apply_next(struct server *server, struct lazy_space *sp, const struct uffd_msg *msg)
+{
+	int err = apply_event(server, sp, msg);
+
+	if (!err)
+		space_quiet(&sp->space);
+	return err;
+}
+
 /* Events that the kernel numbers are applied in the order of their changes. */
 static int apply_in_order(struct server *server, struct lazy_space *sp,
 			  const struct uffd_msg *msg)
@@ -174,12 +184,8 @@ static int apply_in_order(struct server *server, struct lazy_space *sp,
 	if (err)
 		return log_errno(err, "%s: event %u: cannot put it in its place", sp->name,
 				 msg->reserved3);
-	while (!err && order_next(&sp->order, &next)) {
-		err = apply_event(server, sp, &next);
-		/* All that is older has been applied. */
-		if (!err)
-			space_quiet(&sp->space);
-	}
+	while (!err && order_next(&sp->order, &next))
+		err = apply_next(server, sp, &next);
 	return err;
 }
 
@@ -200,16 +206,11 @@ static int note_untold(struct server *server, struct lazy_space *sp, const struc
 static int apply_placed(struct server *server, struct lazy_space *sp,
 			const struct placed_event *event)
 {
-	int err = apply_event(server, sp, &event->msg);
-
 	if (event > sp->untold && event->from_ns < event[-1].from_ns)
 		server->stats.late++;
 	if (!event->change && event->msg.event != UFFD_EVENT_REMOVE)
 		server->stats.unplaced++;
-	/* All that is older has been applied. */
-	if (!err && in_order(sp))
-		space_quiet(&sp->space);
-	return err;
+	return apply_next(server, sp, &event->msg);
 }
 
 int event_settle(struct server *server, struct lazy_space *sp, struct moment when)
@@ -236,10 +237,10 @@ int event_settle(struct server *server, struct lazy_space *sp, struct moment whe
 }
 
 /*
- * Whether an event that was just read may be about a later change than one that will be read
- * after it: of one thread they come in their order.
+ * Whether an event may be about a later change than one that is read after it: of one thread
+ * they come in their order.
  */
-static bool has_to_wait(const struct server *server, const struct lazy_space *sp)
+static bool may_be_late(const struct server *server, const struct lazy_space *sp)
 {
 	return sp->history && !peek_needed(server, sp) &&
 	       (sp->n_untold || !history_is_of_one(&server->histories, sp->history));
@@ -252,16 +253,26 @@ static int apply_message(struct server *server, struct lazy_space *sp,
 		return apply_event(server, sp, msg);
 	if (sp->order.known)
 		return apply_in_order(server, sp, msg);
-	if (has_to_wait(server, sp))
+	if (may_be_late(server, sp))
 		return note_untold(server, sp, msg, from_ns, to_ns);
 	return apply_event(server, sp, msg);
+}
+
+static bool any_event(const struct uffd_msg *msgs, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (msgs[i].event != UFFD_EVENT_PAGEFAULT)
+			return true;
+	return false;
 }
 
 /* Reads up to @max messages and applies them. *n: how many there were. */
 static int read_some(struct server *server, struct lazy_space *sp, size_t max, size_t *n)
 {
 	struct uffd_msg msgs[MESSAGES_MAX];
-	struct moment from = sp->history ? histories_now(&server->histories) : (struct moment){};
+	/* A fault should not wait for what only events need, and those of one thread do not. */
+	struct moment from = may_be_late(server, sp) ? histories_now(&server->histories) :
+						       server->histories.last;
 	ssize_t len = read(sp->watch.fd, msgs, max * sizeof(*msgs));
 	struct moment to = {};
 	int err;
@@ -279,7 +290,7 @@ static int read_some(struct server *server, struct lazy_space *sp, size_t max, s
 		return log_errno(-errno, "%s: cannot read its userfaultfd", sp->name);
 	}
 	*n = len / sizeof(*msgs);
-	err = sp->history ? histories_read(&server->histories, &to) : 0;
+	err = sp->history && any_event(msgs, *n) ? histories_read(&server->histories, &to) : 0;
 	if (err)
 		return log_errno(err, "%s: cannot track what it does to its memory", sp->name);
 	for (size_t i = 0; i < *n && !err; i++)

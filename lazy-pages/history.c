@@ -360,7 +360,8 @@ struct moment histories_now(struct histories *h)
 	hit = before < 0 ? NULL : find_own(h, before, true);
 	if (!hit)
 		h->losses++;
-	return (struct moment){ hit ? hit->time_ns : 0, h->losses };
+	h->last = (struct moment){ hit ? hit->time_ns : 0, h->losses };
+	return h->last;
 }
 
 int histories_read(struct histories *h, struct moment *now)

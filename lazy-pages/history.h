@@ -50,12 +50,19 @@ struct history {
 
 TAILQ_HEAD(history_list, history);
 
+/* A point in time. */
+struct moment {
+	uint64_t time_ns;		/* by the clock of tracepoints; 0: it can't be told */
+	unsigned int losses;		/* up to then */
+};
+
 /* All that is followed. */
 struct histories {
 	bool on;
 	pid_t self;			/* who takes locks and changes nothing */
 	uint64_t own_mm;
 	unsigned int losses;		/* how often hits were lost */
+	struct moment last;		/* that histories_now() was asked for */
 	struct tracepoints tracepoints;
 	struct history_list list;
 	struct tracepoint_hit *fresh;	/* not brought into any yet: history.c */
@@ -78,12 +85,7 @@ uint64_t histories_find_mm(struct histories *h, int uffd);
 int history_claim(struct histories *h, uint64_t mm, struct history **history);
 void history_drop(struct histories *h, struct history *history);
 
-/* A point in time. */
-struct moment {
-	uint64_t time_ns;		/* by the clock of tracepoints; 0: it can't be told */
-	unsigned int losses;		/* up to then */
-};
-
+/* Takes a system call, and a look at each ring: some microseconds. */
 struct moment histories_now(struct histories *h);
 /* Brings in what has happened up to now, which is *@now. 0 or -ENOMEM. */
 int histories_read(struct histories *h, struct moment *now);
