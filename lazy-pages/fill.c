@@ -21,13 +21,13 @@
 #include <stddef.h>
 #include <sys/ioctl.h>
 
+#include "lazy-pages/range.h"
 #include "sys/uffd.h"
 #include "util/log.h"
 #include "util/macro.h"
 
-/* The end of user memory; its last page is never mapped. */
+/* Below that is nothing that would have to be looked at, nor is everything allowed. */
 #define USER_BEGIN (1UL << 20)
-#define USER_END 0x7ffffffff000ULL
 
 const struct fill_ops fill_uffd_ops = {
 	.copy = uffd_copy,

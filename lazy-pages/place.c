@@ -15,12 +15,12 @@
 #include <sys/mman.h>
 
 #include "lazy-pages/history.h"
+#include "lazy-pages/range.h"
 #include "util/macro.h"
 
 /* Of anonymous memory of that size and more; since Linux 6.7. */
 #define HUGE_ALIGNMENT (2UL << 20)
 #define MREMAP_FLAGS (MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP)
-#define USER_END 0x7ffffffff000ULL
 
 enum fit {
 	FIT_NONE,

@@ -16,6 +16,9 @@
 
 #include "util/macro.h"
 
+/* Of user memory, in four levels of page tables. */
+#define USER_END 0x7ffffffff000ULL
+
 struct segment;
 
 enum range_kind {

@@ -53,9 +53,7 @@ static int ring_ready(struct server *server, struct watch *watch, uint32_t event
  */
 static int watch_changes(struct server *server)
 {
-	_cleanup_close_ int numbered = uffd_open(UFFD_FEATURES_NONCOOP | UFFD_FEATURE_EVENT_ORDER,
-						 NULL);
-	int err = numbered < 0 ? histories_open(&server->histories) : 0;
+	int err = uffd_numbers_events() ? 0 : histories_open(&server->histories);
 
 	if (err)
 		log_info("lazy-pages: threads that move memory at the same moment are told apart by "

@@ -32,6 +32,7 @@
 #include <cmocka.h>
 
 #include "lazy-pages/test-rig.h"
+#include "sys/uffd.h"
 #include "util/array.h"
 #include "util/macro.h"
 
@@ -503,7 +504,7 @@ static void test_threads(void **state)
 
 static void test_threads_that_move(void **state)
 {
-	if (!rig_events_numbered() && !rig_changes_traced() && !getenv("LAZY_TEST_ROUNDS")) {
+	if (!uffd_numbers_events() && !rig_changes_traced() && !getenv("LAZY_TEST_ROUNDS")) {
 		print_message("this kernel does not tell which of two changes came first\n");
 		skip();
 	}

@@ -45,13 +45,6 @@ bool rig_possible(void)
 	return fd >= 0 && geteuid() == 0;
 }
 
-bool rig_events_numbered(void)
-{
-	_cleanup_close_ int fd = uffd_open(UFFD_FEATURES_NONCOOP | UFFD_FEATURE_EVENT_ORDER, NULL);
-
-	return fd >= 0;
-}
-
 bool rig_changes_traced(void)
 {
 	struct histories histories;
@@ -251,7 +244,7 @@ void rig_map_areas(unsigned int n_areas, size_t n_pages)
 void rig_hand_over(int sock, int pid, unsigned int n_areas, size_t n_pages)
 {
 	_cleanup_free_ struct handoff_range *ranges = calloc(n_areas, sizeof(*ranges));
-	const uint64_t order = rig_events_numbered() ? UFFD_FEATURE_EVENT_ORDER : 0;
+	const uint64_t order = uffd_numbers_events() ? UFFD_FEATURE_EVENT_ORDER : 0;
 	_cleanup_close_ int uffd = uffd_open(UFFD_FEATURES_NONCOOP | order, NULL);
 	_cleanup_close_ int pidfd = sys_pidfd_open(getpid(), 0);
 

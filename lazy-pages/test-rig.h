@@ -37,9 +37,7 @@ struct rig {
 
 /* Whether this machine lets us: root, userfaultfd with events. */
 bool rig_possible(void);
-/* Whether the kernel numbers its events (order.h). Their spaces ask for it where it does. */
-bool rig_events_numbered(void);
-/* Whether it tells the order of changes in another way (history.h). */
+/* Whether the kernel's tracepoints tell the order of changes (history.h). */
 bool rig_changes_traced(void);
 void rig_init(struct rig *rig);
 /* Kills what is left of the server and removes the directory. */

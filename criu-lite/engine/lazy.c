@@ -166,6 +166,14 @@ static int start_server(const struct restore *r, int dir)
 	return ret < 0 ? ret : take_fd(&ours);
 }
 
+/* @ret: of what waited for the server, and may have been interrupted. Returns it. */
+static int waited(int ret)
+{
+	if (ret == -EINTR)
+		(void)interrupt_check("restore");
+	return ret;
+}
+
 static int find_server(struct restore *r)
 {
 	_cleanup_close_ int dir = open(work_dir(r->opts), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -183,9 +191,7 @@ static int find_server(struct restore *r)
 		sock = start_server(r, dir);
 		r->server_starts = sock >= 0;
 	}
-	if (sock == -EINTR)
-		(void)interrupt_check("restore");
-	return sock;
+	return waited(sock);
 }
 
 int lazy_connect(struct restore *r)
@@ -215,10 +221,8 @@ int lazy_await(struct restore *r)
 	if (stop < 0)
 		return stop;
 	/* It takes the time that it needs: its end would be noticed. */
-	ret = handoff_answered(r->handoff, stop);
-	if (ret == -EINTR)
-		(void)interrupt_check("restore");
-	if (ret == -ECONNRESET || ret == -EPIPE)
+	ret = waited(handoff_answered(r->handoff, stop));
+	if (ret == -ECONNRESET)
 		say_ended(r);
 	r->server_starts = false;
 	return ret;
@@ -235,19 +239,13 @@ int lazy_complete(struct restore *r)
 	_cleanup_close_ int stop = -1;
 	struct task *t;
 	unsigned int n = 0;
-	int ret;
 
 	if (r->handoff < 0)
 		return 0;
 	TAILQ_FOREACH(t, &r->tasks, link)
 		n += task_is_live(t);
 	stop = interrupt_fd();
-	if (stop < 0)
-		return stop;
-	ret = handoff_complete(r->handoff, stop, n);
-	if (ret == -EINTR)
-		(void)interrupt_check("restore");
-	return ret;
+	return stop < 0 ? stop : waited(handoff_complete(r->handoff, stop, n));
 }
 
 void lazy_running(struct restore *r)

@@ -109,8 +109,7 @@ static int try_connect(int workdir_fd, int flags, int *ret)
 	return 0;
 }
 
-/* Waits for the answer to the last record, or until @stop is readable: -EINTR. */
-static int receive_status(int sock, int stop)
+int handoff_answered(int sock, int stop)
 {
 	struct pollfd fds[] = {
 		{ .fd = sock, .events = POLLIN }, { .fd = stop, .events = POLLIN },
@@ -146,11 +145,6 @@ int handoff_greet(int sock)
 	int err = packet_check_peer(sock);
 
 	return err ? err : send_record(sock, &hello, NULL, NULL, 0);
-}
-
-int handoff_answered(int sock, int stop)
-{
-	return receive_status(sock, stop);
 }
 
 bool handoff_hung_up(int sock)
@@ -205,7 +199,7 @@ int handoff_complete(int sock, int stop, unsigned int n_tasks)
 	struct wire_record rec = { .type = HANDOFF_COMPLETE, .n_total = n_tasks };
 	int err = send_record(sock, &rec, NULL, NULL, 0);
 
-	return err ? err : receive_status(sock, stop);
+	return err ? err : handoff_answered(sock, stop);
 }
 
 int handoff_running(int sock)

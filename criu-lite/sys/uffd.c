@@ -67,6 +67,13 @@ int uffd_features(int uffd, uint64_t *features)
 	       0 : -EINVAL;
 }
 
+bool uffd_numbers_events(void)
+{
+	_cleanup_close_ int fd = uffd_open(UFFD_FEATURES_NONCOOP | UFFD_FEATURE_EVENT_ORDER, NULL);
+
+	return fd >= 0;
+}
+
 int uffd_register(int uffd, uint64_t start, uint64_t len, uint64_t mode, uint64_t *ioctls)
 {
 	struct uffdio_register reg = {

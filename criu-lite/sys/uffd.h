@@ -8,6 +8,7 @@
 #ifndef CRIU_LITE_SYS_UFFD_H
 #define CRIU_LITE_SYS_UFFD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,9 @@ int uffd_open(uint64_t features, uint64_t *supported);
  * userfaultfd; -EINVAL; or -errno.
  */
 int uffd_features(int uffd, uint64_t *features);
+
+/* Whether the kernel numbers the events of who asks for it (UFFD_FEATURE_EVENT_ORDER). */
+bool uffd_numbers_events(void);
 
 /* @mode: UFFDIO_REGISTER_MODE_*. @ioctls (may be NULL): bits of _UFFDIO_* that work there. */
 int uffd_register(int uffd, uint64_t start, uint64_t len, uint64_t mode, uint64_t *ioctls);
