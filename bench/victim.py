@@ -59,8 +59,8 @@ class Victim:
         """MEMORY: what victim.c is to hold, in its own words."""
         name = ".".join(memory)
         self.options = options
-        # Seconds of processor time of each process that ended, with the children it waited for.
-        self.cpu = {}
+        # Seconds of processor time of the last server and its guardian.
+        self.server_cpu = 0
         self.images = os.path.join(work, f"images.{name}")
         os.mkdir(self.images)
         control = os.path.join(work, f"control.{name}")
@@ -85,6 +85,7 @@ class Victim:
         """Yields the seconds from the start of the command to the first instruction."""
         control = self.control
         control[RESUMED] = control[COMMAND] = 0
+        self.server_cpu = 0
         time.sleep(GAP)
         began = time.time_ns()
         # With a log of its own the server has nothing of our pipes.
@@ -114,7 +115,8 @@ class Victim:
         while time.monotonic() < end:
             with contextlib.suppress(ChildProcessError):
                 while (ended := os.wait4(-1, os.WNOHANG))[0]:
-                    self.cpu[ended[0]] = ended[2].ru_utime + ended[2].ru_stime
+                    if ended[0] not in pids:
+                        self.server_cpu += ended[2].ru_utime + ended[2].ru_stime
             if not any(os.path.exists(f"/proc/{pid}") for pid in pids) and \
                     not os.path.exists(os.path.join(self.images, "lazy-pages.socket")) and \
                     not self.servers():
@@ -140,7 +142,6 @@ class Victim:
                     if self.images.encode() in file.read().split(b"\0"):
                         found.append(int(name))
         return found
-
 
     def server_memory(self):
         """Bytes that the server and its guardian have for themselves."""
