@@ -19,10 +19,10 @@
 #include "util/array.h"
 #include "util/macro.h"
 
-/* Of all rings, where processors are few, and of one: 512 pages hold some 16000 hits. */
+/* Of all rings, where processors are few, and of one: 128 pages hold some 4000 hits. */
 #define RINGS_SIZE (2048 * PAGE_SIZE)
 #define RING_SIZE_MIN (32 * PAGE_SIZE)
-#define RING_SIZE_MAX (512 * PAGE_SIZE)
+#define RING_SIZE_MAX (128 * PAGE_SIZE)
 /* A ring that was full when a lock was taken has room the next time. */
 #define FIND_TRIES 3
 /* Of one address space; then the older half is lost. */

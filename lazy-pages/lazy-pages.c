@@ -149,6 +149,8 @@ static int serve(void *arg, int guardian)
 		err = watch_signals(server);
 	if (!err && server->fetch)
 		err = server_watch(server, &server->remote);
+	if (!err)
+		err = session_begin(server);
 	if (!err) {
 		adopt_listen(server);
 		err = loop_run(server);

@@ -74,18 +74,19 @@ static int watch_changes(struct server *server)
 
 static int on_hello(struct server *server, struct handoff_record *rec)
 {
+	const bool listened = server->listener.fd >= 0;
 	int err;
 
 	server->greeted = true;
 	stats_start(&server->stats);
 	/* Nobody else is served: who comes next finds no socket, and waits or starts one. */
-	if (server->listener.fd >= 0) {
+	if (listened) {
 		server_close_watch(server, &server->listener);
 		if (unlinkat(server->workdir_fd, HANDOFF_SOCKET_NAME, 0) && errno != ENOENT)
 			log_warn("lazy-pages: cannot remove %s", HANDOFF_SOCKET_NAME);
 	}
 	err = handoff_send_status(server->session.fd, 0);
-	return err ? err : watch_changes(server);
+	return err || !listened ? err : watch_changes(server);
 }
 
 /* What the image has of [start, end) is PENDING; the rest of it holds nothing. */
@@ -325,6 +326,12 @@ int session_take(struct server *server, int sock)
 
 	server->session = (struct watch){ .fd = sock, .ready = session_ready };
 	return err ? err : server_watch(server, &server->session);
+}
+
+int session_begin(struct server *server)
+{
+	/* Who listens may wait for long, and would slow down the machine for nothing. */
+	return server->session.fd >= 0 ? watch_changes(server) : 0;
 }
 
 int session_listen(struct server *server)

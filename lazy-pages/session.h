@@ -9,5 +9,7 @@ struct server;
 int session_listen(struct server *server);
 /* Serves the restore at the other end of @sock, and nobody else. Takes @sock. 0 or -errno, logged. */
 int session_take(struct server *server, int sock);
+/* In the server process, before all that session_take() is for. 0 or -errno, logged. */
+int session_begin(struct server *server);
 
 #endif

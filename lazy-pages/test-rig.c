@@ -264,9 +264,10 @@ void rig_hand_over(int sock, int pid, unsigned int n_areas, size_t n_pages)
 int rig_connect(const struct rig *rig)
 {
 	_cleanup_close_ int dir = open(rig->dir, O_RDONLY | O_DIRECTORY);
-	int sock = handoff_connect(dir, -1);
+	int sock = handoff_connect(dir);
 
 	rig_check(sock >= 0, "handoff_connect");
+	rig_check(!handoff_greet(sock) && !handoff_answered(sock, -1), "greet");
 	return sock;
 }
 

@@ -114,7 +114,7 @@ struct restore {
 	struct restore_sync *sync;
 	int sync_fd;			/* memfd behind sync, a service descriptor */
 	int handoff;			/* socket to the lazy-pages server, or -1 */
-	bool server_starts;		/* it has been greeted, and has not answered yet */
+	bool server_starts;		/* it is ours, and has not answered yet */
 	int service_base, service_last;	/* where service descriptors are */
 	int next_service;
 	uint64_t pages_restored;	/* eagerly */

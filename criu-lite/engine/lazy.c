@@ -146,7 +146,7 @@ static void say_ended(const struct restore *r)
 		  ": " SERVER_LOG " says why" : "");
 }
 
-/* Returns a connection to it. It has been greeted, and has not answered. */
+/* Returns a connection to it. */
 static int start_server(const struct restore *r, int dir)
 {
 	_cleanup_close_ int ours = -1, theirs = -1;
@@ -159,11 +159,7 @@ static int start_server(const struct restore *r, int dir)
 	ret = fork_server(r, dir, ours, theirs);
 	if (ret < 0)
 		return log_errno(ret, "cannot start a lazy-pages server");
-	close(take_fd(&theirs));
-	ret = handoff_greet(ours);
-	if (ret == -ECONNRESET || ret == -EPIPE)
-		say_ended(r);
-	return ret < 0 ? ret : take_fd(&ours);
+	return take_fd(&ours);
 }
 
 /* @ret: of what waited for the server, and may have been interrupted. Returns it. */
@@ -174,54 +170,57 @@ static int waited(int ret)
 	return ret;
 }
 
-static int find_server(struct restore *r)
+int lazy_find(struct restore *r)
 {
-	_cleanup_close_ int dir = open(work_dir(r->opts), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_close_ int stop = -1;
-	int sock;
-
-	if (dir < 0)
-		return log_errno(-errno, "work directory %s: cannot open", work_dir(r->opts));
-	stop = interrupt_fd();
-	if (stop < 0)
-		return stop;
-	sock = handoff_connect(dir, stop);
-	if (sock == -ECONNREFUSED) {
-		log_info("no lazy-pages server listens: starting one");
-		sock = start_server(r, dir);
-		r->server_starts = sock >= 0;
-	}
-	return waited(sock);
-}
-
-int lazy_connect(struct restore *r)
-{
-	int sock;
+	_cleanup_close_ int dir = -1;
 
 	if (!r->opts->lazy_pages)
 		return 0;
 	if (!r->features->uffd)
 		return log_errno(-ENOTSUP, "--lazy-pages: this kernel offers no userfaultfd with "
 				 "fork, remap, remove and unmap events");
-	sock = find_server(r);
-	if (sock < 0)
-		return sock;
-	r->handoff = restore_service_fd(r, sock);
+	dir = open(work_dir(r->opts), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return log_errno(-errno, "work directory %s: cannot open", work_dir(r->opts));
+	r->handoff = handoff_connect(dir);
+	if (r->handoff == -ECONNREFUSED) {
+		log_info("no lazy-pages server listens: starting one");
+		r->handoff = start_server(r, dir);
+		r->server_starts = r->handoff >= 0;
+	}
 	return r->handoff < 0 ? r->handoff : 0;
+}
+
+static int await_answer(struct restore *r)
+{
+	_cleanup_close_ int stop = interrupt_fd();
+
+	/* It takes the time that it needs: its end would be noticed. */
+	return stop < 0 ? stop : waited(handoff_answered(r->handoff, stop));
+}
+
+int lazy_greet(struct restore *r)
+{
+	int ret;
+
+	if (!r->opts->lazy_pages)
+		return 0;
+	r->handoff = restore_service_fd(r, r->handoff);
+	if (r->handoff < 0)
+		return r->handoff;
+	ret = handoff_greet(r->handoff);
+	if (r->server_starts && (ret == -ECONNRESET || ret == -EPIPE))
+		say_ended(r);
+	return ret < 0 || r->server_starts ? ret : await_answer(r);
 }
 
 int lazy_await(struct restore *r)
 {
-	_cleanup_close_ int stop = -1;
 	int ret;
 
 	if (!r->server_starts)
 		return 0;
-	stop = interrupt_fd();
-	if (stop < 0)
-		return stop;
-	/* It takes the time that it needs: its end would be noticed. */
-	ret = waited(handoff_answered(r->handoff, stop));
+	ret = await_answer(r);
 	if (ret == -ECONNRESET)
 		say_ended(r);
 	r->server_starts = false;

@@ -10,11 +10,14 @@ struct restore;
 int lazy_serve(const struct options *opts);
 
 /*
- * With --lazy-pages: connects to the server of the work directory, or starts
- * one, and sets r->handoff. Before the caller has children of its own.
+ * With --lazy-pages: connects to the server of the work directory, or starts one, and sets
+ * r->handoff. As soon as it is known which pids the tree needs, since it takes a server a
+ * while to start; before the caller has children of its own.
  */
-int lazy_connect(struct restore *r);
-/* A server that lazy_connect() has started is there, before any task is handed to it. */
+int lazy_find(struct restore *r);
+/* All is loaded: the server is bound to this restore. Nothing without --lazy-pages. */
+int lazy_greet(struct restore *r);
+/* A server that lazy_find() has started is there, and listens to what has been handed to it. */
 int lazy_await(struct restore *r);
 /* The restore has failed: says so if such a server did before it was awaited. */
 void lazy_failed(const struct restore *r);

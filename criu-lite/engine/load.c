@@ -225,7 +225,7 @@ static int load_pstree(struct restore *r)
 }
 
 /* Inventory, pstree and, for each task, ids, core, mm and fs. */
-static int load_tree(struct restore *r)
+int load_tree(struct restore *r)
 {
 	int ret = load_inventory(r);
 
@@ -251,14 +251,11 @@ static int load_state(struct restore *r, struct task *t)
 	return memory_restore_load(r, t);
 }
 
-int load_images(struct restore *r)
+int load_rest(struct restore *r)
 {
 	struct task *t;
 	int ret;
 
-	ret = load_tree(r);
-	if (ret < 0)
-		return ret;
 	ret = clocks_load(r);
 	if (ret < 0)
 		return ret;

@@ -6,14 +6,15 @@
 struct restore;
 
 /*
- * Reads and checks everything that a task is made from: the tree, its files,
- * its state and where its memory is. Nothing runs, nothing is made; messages
+ * Reads and checks everything that a task is made from: first which tasks there are, then
+ * their files, state and where their memory is. Nothing runs, nothing is made; messages
  * and descriptors of page images stay with @r.
- * Returns 0 or -errno, logged with file and entry.
+ * Return 0 or -errno, logged with file and entry.
  */
-int load_images(struct restore *r);
+int load_tree(struct restore *r);
+int load_rest(struct restore *r);
 /*
- * What load_images() leaves for a moment when there is time: the sums of pages. Before
+ * What these leave for a moment when there is time: the sums of pages. Before
  * any task runs. Returns 0 or -errno, logged.
  */
 int load_page_crcs(struct restore *r);

@@ -261,14 +261,14 @@ static int drive(struct restore *r)
 	ret = pass_stage(r, RESTORE_STAGE_FILES, all);
 	if (ret < 0)
 		return ret;
-	ret = lazy_await(r);
-	if (ret < 0)
-		return ret;
 	sync_open(r->sync, RESTORE_STAGE_FILES);
 	ret = memory_restore_verify(r);
 	if (ret < 0)
 		return ret;
 	ret = pass_stage(r, RESTORE_STAGE_MEMORY, threads);
+	if (ret < 0)
+		return ret;
+	ret = lazy_await(r);
 	if (ret < 0)
 		return ret;
 	ret = lazy_complete(r);
@@ -321,7 +321,13 @@ static int restore_tree(struct restore *r)
 {
 	int ret;
 
-	ret = load_images(r);
+	ret = load_tree(r);
+	if (ret < 0)
+		return ret;
+	ret = lazy_find(r);
+	if (ret < 0)
+		return ret;
+	ret = load_rest(r);
 	if (ret < 0)
 		return ret;
 	ret = huge_check(r);
@@ -336,7 +342,7 @@ static int restore_tree(struct restore *r)
 	ret = sync_new(r);
 	if (ret < 0)
 		return ret;
-	ret = lazy_connect(r);
+	ret = lazy_greet(r);
 	if (ret < 0)
 		return ret;
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)

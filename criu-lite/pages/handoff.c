@@ -91,8 +91,7 @@ static void socket_address(int workdir_fd, struct sockaddr_un *addr)
 
 /* Restore's side. */
 
-/* 0: connected. -ECONNREFUSED, not logged: nobody listens there. */
-static int try_connect(int workdir_fd, int flags, int *ret)
+static int try_connect(int workdir_fd, int flags)
 {
 	_cleanup_close_ int sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
 	struct sockaddr_un addr;
@@ -105,8 +104,12 @@ static int try_connect(int workdir_fd, int flags, int *ret)
 			return -ECONNREFUSED;
 		return log_errno(-errno, "lazy-pages socket: cannot connect");
 	}
-	*ret = take_fd(&sock);
-	return 0;
+	return take_fd(&sock);
+}
+
+int handoff_connect(int workdir_fd)
+{
+	return try_connect(workdir_fd, 0);
 }
 
 int handoff_answered(int sock, int stop)
@@ -152,18 +155,6 @@ bool handoff_hung_up(int sock)
 	struct pollfd p = { .fd = sock };
 
 	return poll(&p, 1, 0) > 0 && p.revents & POLLHUP;
-}
-
-int handoff_connect(int workdir_fd, int stop)
-{
-	_cleanup_close_ int sock = -1;
-	int err = try_connect(workdir_fd, 0, &sock);
-
-	if (!err)
-		err = handoff_greet(sock);
-	if (!err)
-		err = handoff_answered(sock, stop);
-	return err ? err : take_fd(&sock);
 }
 
 int handoff_send_segment(int sock, uint64_t shmid, int fd)
@@ -224,18 +215,17 @@ static int remove_stale(int workdir_fd)
 {
 	_cleanup_close_ int sock = -1;
 	struct stat st;
-	int err;
 
 	if (fstatat(workdir_fd, HANDOFF_SOCKET_NAME, &st, AT_SYMLINK_NOFOLLOW))
 		return errno == ENOENT ? 0 : log_errno(-errno, "%s", HANDOFF_SOCKET_NAME);
 	if (!S_ISSOCK(st.st_mode))
 		return log_errno(-EEXIST, "%s: is there, and is no socket", HANDOFF_SOCKET_NAME);
-	err = try_connect(workdir_fd, SOCK_NONBLOCK, &sock);
-	if (!err)
+	sock = try_connect(workdir_fd, SOCK_NONBLOCK);
+	if (sock >= 0)
 		return log_errno(-EADDRINUSE, "%s: another lazy-pages server waits there",
 				 HANDOFF_SOCKET_NAME);
-	if (err != -ECONNREFUSED)
-		return err;
+	if (sock != -ECONNREFUSED)
+		return sock;
 	if (unlinkat(workdir_fd, HANDOFF_SOCKET_NAME, 0) && errno != ENOENT)
 		return log_errno(-errno, "%s: cannot remove the old one", HANDOFF_SOCKET_NAME);
 	return 0;

@@ -60,12 +60,14 @@ struct handoff_range {
 /* Restore's side. All return 0 or a negative errno, logged, unless said otherwise. */
 
 /*
- * Connects to the server of the work directory, greets it, and waits as handoff_answered()
- * does. -ECONNREFUSED, not logged: nobody listens there. Returns the socket: blocking,
- * close-on-exec, the caller's to close.
+ * Connects to the server of the work directory. -ECONNREFUSED, not logged: nobody listens
+ * there. Returns the socket: blocking, close-on-exec, the caller's to close.
  */
-int handoff_connect(int workdir_fd, int stop);
-/* Greets the server at the other end of @sock; what is sent next is behind that. */
+int handoff_connect(int workdir_fd);
+/*
+ * Greets the server at the other end of @sock, which is bound to this restore from then on;
+ * what is sent next is behind that.
+ */
 int handoff_greet(int sock);
 /*
  * Waits until it has answered that, which may take as long as it needs. -EINTR: @stop,

@@ -272,6 +272,15 @@ static int make_dir(char path[32])
 	return fd;
 }
 
+static int greet(int dir, int *sock)
+{
+	int err;
+
+	*sock = handoff_connect(dir);
+	err = *sock < 0 ? *sock : handoff_greet(*sock);
+	return err ? err : handoff_answered(*sock, -1);
+}
+
 static void test_connect(void **state)
 {
 	char path[32];
@@ -281,7 +290,7 @@ static void test_connect(void **state)
 	pid_t pid;
 
 	/* Nobody there: not an error, and no wait. */
-	assert_int_equal(handoff_connect(dir, -1), -ECONNREFUSED);
+	assert_int_equal(handoff_connect(dir), -ECONNREFUSED);
 	listener = handoff_listen(dir);
 	assert_true(listener >= 0);
 	assert_int_equal(fstatat(dir, HANDOFF_SOCKET_NAME, &st, 0), 0);
@@ -295,8 +304,7 @@ static void test_connect(void **state)
 
 	pid = fork();
 	if (!pid) {
-		sock = handoff_connect(dir, -1);
-		_exit(sock < 0 || handoff_complete(sock, -1, 3) != -ESTALE);
+		_exit(greet(dir, &sock) || handoff_complete(sock, -1, 3) != -ESTALE);
 	}
 	while ((sock = packet_accept(listener)) == -EAGAIN)
 		usleep(1000);
@@ -332,7 +340,7 @@ static void test_connect(void **state)
 static void test_stranger(void **state)
 {
 	char path[32];
-	int dir, listener, status;
+	int dir, listener, sock, status;
 	pid_t pid;
 
 	if (geteuid())
@@ -345,7 +353,7 @@ static void test_stranger(void **state)
 	if (!pid) {
 		if (setuid(65534))
 			_exit(1);
-		_exit(handoff_connect(dir, -1) != -EACCES);
+		_exit(greet(dir, &sock) != -EACCES);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
@@ -354,7 +362,7 @@ static void test_stranger(void **state)
 	if (!pid) {
 		if (setuid(65534))
 			_exit(1);
-		_exit(handoff_connect(dir, -1) != -ECONNRESET);
+		_exit(greet(dir, &sock) != -ECONNRESET);
 	}
 	while ((status = packet_accept(listener)) == -EAGAIN)
 		usleep(1000);

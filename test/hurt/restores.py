@@ -299,6 +299,33 @@ def a_lazy_restore_whose_own_server_does_not_start(work):
 
 
 @test
+def a_lazy_restore_of_a_damaged_page_map(work):
+    """Its own server ends without a word; one that waits for a restore waits for the next."""
+    with Victim(work) as v:
+        v.dump()
+        path = os.path.join(v.images, f"pagemap-{v.pid}.img")
+        with open(path, "rb") as f:
+            whole = f.read()
+        options = ("-d", "--lazy-pages", "--allow-edited")
+        os.truncate(path, len(whole) - 1)
+        r = v.run("restore", *options)
+        assert r.returncode == 1 and f"pagemap-{v.pid}.img" in r.stderr, r.stderr
+        assert "lazy-pages" not in r.stderr, r.stderr
+        v.expect_nothing_left()
+        with subprocess.Popen([CRIU_LITE, "lazy-pages", "-D", v.images],
+                              stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as server:
+            socket = os.path.join(v.images, "lazy-pages.socket")
+            assert process.until(lambda: os.path.exists(socket), 20)
+            assert v.run("restore", *options).returncode == 1
+            with open(path, "wb") as f:
+                f.write(whole)
+            v.restore("--lazy-pages")
+            v.expect_work()
+            v.end()
+            assert not server.wait(60), server.stderr.read()
+
+
+@test
 def a_lazy_restore_of_damaged_pages(work):
     """What comes later than the restore is looked at as well: no task sees it."""
     with Victim(work) as v:

@@ -126,12 +126,16 @@ class Victim:
         assert not self.whole(), "a failed dump has an inventory"
         self.expect_work()
 
-    def expect_failed_restore(self, r, *words, but=()):
-        assert r.returncode == 1, (r.returncode, r.stderr)
-        expect_words(r, words)
+    @staticmethod
+    def expect_nothing_left(but=()):
         left = process.until(lambda: reap() or not set(process.descendants(os.getpid())) - {*but},
                              20)
         assert left, "left: %s" % process.descendants(os.getpid())
+
+    def expect_failed_restore(self, r, *words, but=()):
+        assert r.returncode == 1, (r.returncode, r.stderr)
+        expect_words(r, words)
+        self.expect_nothing_left(but)
         assert criu.digests(self.images) == self.digests, "the images have changed"
 
     def restore(self, *argv):
