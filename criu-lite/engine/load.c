@@ -273,6 +273,13 @@ int load_rest(struct restore *r)
 	return cow_init(r);
 }
 
+int load_images(struct restore *r)
+{
+	int ret = load_tree(r);
+
+	return ret < 0 ? ret : load_rest(r);
+}
+
 int load_page_crcs(struct restore *r)
 {
 	return image_list_check_page_crcs(r->images, r->inventory, r->opts->allow_edited);

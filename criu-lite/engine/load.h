@@ -13,6 +13,8 @@ struct restore;
  */
 int load_tree(struct restore *r);
 int load_rest(struct restore *r);
+/* Both. */
+int load_images(struct restore *r);
 /*
  * What these leave for a moment when there is time: the sums of pages. Before
  * any task runs. Returns 0 or -errno, logged.

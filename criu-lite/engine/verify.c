@@ -3,7 +3,7 @@
  * Whether an image directory can be restored.
  *
  * It is what a restore does before it makes the first task, and nothing else:
- * the two share engine/load. What only shows later is not seen here: a file
+ * the two share engine/load.h. What only shows later is not seen here: a file
  * that the tree has open and that is gone from this machine, a pid that is
  * taken.
  */
@@ -58,9 +58,7 @@ int verify_run(const struct options *opts, const struct kind_table *kinds)
 	if (ret < 0)
 		return ret;
 	r.arena = arena_new();
-	ret = load_tree(&r);
-	if (ret >= 0)
-		ret = load_rest(&r);
+	ret = load_images(&r);
 	if (ret >= 0)
 		ret = load_page_crcs(&r);
 	if (ret >= 0)
