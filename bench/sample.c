@@ -82,6 +82,15 @@ uint64_t sample_touch(const char *base, size_t len, size_t n, uint64_t *sum)
 	return sample_now_ns() - began;
 }
 
+uint64_t sample_fill(char *base, size_t len)
+{
+	uint64_t began = sample_now_ns();
+
+	for (size_t at = 0; at < len; at += BENCH_PAGE)
+		*(volatile char *)(base + at) = 1;
+	return sample_now_ns() - began;
+}
+
 uint64_t sample_walk(const char *base, size_t len, uint64_t *sum)
 {
 	uint64_t began = sample_now_ns();

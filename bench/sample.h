@@ -32,5 +32,7 @@ void sample_random(const char *base, size_t len, size_t stride, uint64_t want, u
 uint64_t sample_touch(const char *base, size_t len, size_t n, uint64_t *sum);
 /* Reads all pages in order. Returns the nanoseconds it took. */
 uint64_t sample_walk(const char *base, size_t len, uint64_t *sum);
+/* Writes to all pages in order. Returns the nanoseconds it took. */
+uint64_t sample_fill(char *base, size_t len);
 
 #endif

@@ -6,6 +6,7 @@
  *	victim CONTROL MIB		all in one piece
  *	victim CONTROL extents N	N pages, and between any two a page that holds nothing
  *	victim CONTROL mappings N	N pages, each in a mapping of its own
+ *	victim CONTROL hole MIB		one page, and behind it memory that holds nothing
  *	victim CONTROL processes N	64 MiB, and N processes with a page of their own
  *
  * CONTROL is a file that both map. The clock is CLOCK_REALTIME, since others
@@ -29,7 +30,10 @@
 struct control {
 	uint64_t ready;			/* pid: it spins */
 	uint64_t resumed_ns;		/* its first instruction after the restore */
-	/* 'r': missing pages, 't': the same ones each time, 'w': walk, 'x': exit; 0: done */
+	/*
+	 * 'r': missing pages, 't': the same ones each time, 'w': walk, 'f': fill what holds
+	 * nothing, 'm': the same in a new mapping, 'x': exit; 0: done
+	 */
 	uint64_t command;
 	uint64_t n, p50_ns, p99_ns, max_ns;
 	uint64_t walk_ns;
@@ -75,6 +79,16 @@ static struct memory make_extents(size_t n)
 	return m;
 }
 
+static struct memory make_hole(size_t mib)
+{
+	struct memory m = in_one_piece((mib << 20) + BENCH_PAGE);
+
+	/* A new mapping is not to be better off by its huge pages. */
+	madvise(m.base, m.len, MADV_NOHUGEPAGE);
+	fill_random(m.base, BENCH_PAGE);
+	return m;
+}
+
 static struct memory make_mappings(size_t n)
 {
 	struct memory m = make_extents(n);
@@ -112,6 +126,7 @@ static struct memory make_memory(int argc, char **argv)
 		struct memory (*make)(size_t n);
 	} table[] = {
 		{ "extents", make_extents },
+		{ "hole", make_hole },
 		{ "mappings", make_mappings },
 		{ "processes", make_processes },
 	};
@@ -138,6 +153,17 @@ static void touch(volatile struct control *control, const struct memory *m)
 	control->max_ns = s.max_ns;
 }
 
+static uint64_t fill_new(size_t len)
+{
+	struct memory m = in_one_piece(len);
+	uint64_t ns;
+
+	madvise(m.base, m.len, MADV_NOHUGEPAGE);
+	ns = sample_fill(m.base, m.len);
+	munmap(m.base, m.len);
+	return ns;
+}
+
 static void obey(volatile struct control *control, const struct memory *m)
 {
 	uint64_t sum = 0;
@@ -148,6 +174,10 @@ static void obey(volatile struct control *control, const struct memory *m)
 		control->walk_ns = sample_touch(m->base, m->len, TOUCHES, &sum);
 	if (control->command == 'w')
 		control->walk_ns = sample_walk(m->base, m->len, &sum);
+	if (control->command == 'f')
+		control->walk_ns = sample_fill(m->base + BENCH_PAGE, m->len - BENCH_PAGE);
+	if (control->command == 'm')
+		control->walk_ns = fill_new(m->len - BENCH_PAGE);
 	if (control->command == 'x')
 		exit(0);
 	control->command = 0;

@@ -28,11 +28,6 @@
 #include "util/log.h"
 #include "util/macro.h"
 
-/*
- * A fault in memory that holds nothing gets this much zeroed at once: a heap
- * or stack that grows into it would fault on each page of it.
- */
-#define ZERO_AROUND (16 * PAGE_SIZE)
 #define CHUNK_MAX (2UL << 20)
 /* A fault waits for the chunk that is on its way: large ones are for when there are none. */
 #define CALM_BYTES (16UL << 20)
@@ -264,6 +259,20 @@ static int no_huge_page(const char *name, uint64_t addr, uint64_t page)
 	return -ENOMEM;
 }
 
+/* As zero_around(). */
+static int zero_behind(struct server *server, struct lazy_segment *ls, uint64_t offset)
+{
+	const struct range *next = range_find_from(&ls->segment.map, offset);
+	struct hole_run run = hole_touched(&ls->holes, offset, offset,
+					   next ? next->start : ls->segment.size);
+	uint64_t done;
+
+	run.start += PAGE_SIZE;
+	if (!server->complete || run.start >= run.end)
+		return 0;
+	return fill_segment(server, ls, run.start, run.end - run.start, &done);
+}
+
 static int answer_window(struct server *server, struct lazy_space *sp, const struct range *r,
 			 uint64_t addr)
 {
@@ -287,28 +296,38 @@ static int answer_window(struct server *server, struct lazy_space *sp, const str
 		ls->cursor = offset + page;
 		if (pending)
 			err = note_touched(server, true, ls->segment.shmid, offset, page);
+		else if (page == PAGE_SIZE)
+			err = zero_behind(server, ls, offset);
 		if (err)
 			return err;
 	}
 	return fill_wake(server->fill, sp->watch.fd, ALIGN_DOWN(addr, page), page);
 }
 
-/* Zeroes what follows a hole that was touched; stops at whatever is in the way. */
+/*
+ * Zeroes what is behind a page of a hole that was touched, or before it; stops at whatever
+ * is in the way.
+ */
 static int zero_around(struct server *server, struct lazy_space *sp, uint64_t addr)
 {
 	const struct range *r = range_find(&sp->space.map, addr);
-	uint64_t end = ALIGN_DOWN(addr, ZERO_AROUND) + ZERO_AROUND, done;
 	enum fill_outcome outcome;
+	struct hole_run run;
+	uint64_t done;
 	int err;
 
-	addr += PAGE_SIZE;
 	if (!server->complete || !r || r->kind != RANGE_SETTLED || r->huge)
 		return 0;
-	end = MIN(end, r->end);
-	if (addr >= end)
+	run = hole_touched(&sp->holes, addr, r->start, r->end);
+	/* That page itself is there. */
+	if (run.start == addr)
+		run.start += PAGE_SIZE;
+	else
+		run.end -= PAGE_SIZE;
+	if (run.start >= run.end)
 		return 0;
-	err = fill_range(server->fill, sp->watch.fd, addr, NULL, end - addr, PAGE_SIZE, &outcome,
-			 &done);
+	err = fill_range(server->fill, sp->watch.fd, run.start, NULL, run.end - run.start,
+			 PAGE_SIZE, &outcome, &done);
 	if (err)
 		return err;
 	if (outcome == FILL_FILLED)

@@ -118,6 +118,7 @@ struct lazy_space *server_add_space(struct server *server, int uffd, int pid,
 	snprintf(sp->name, sizeof(sp->name), serial ? "task %d, fork %u" : "task %d", pid,
 		 serial);
 	sp->source = source;
+	sp->holes = (struct hole_streams){ .first = 64 << 10, .max = 2 << 20 };
 	space_init(&sp->space);
 	if (server_watch(server, &sp->watch)) {
 		free(sp);
@@ -248,6 +249,8 @@ struct lazy_segment *server_segment(struct server *server, uint64_t shmid, unsig
 		return NULL;
 	}
 	segment_init(&ls->segment, shmid, huge);
+	/* Each page of zeros takes memory there. */
+	ls->holes = (struct hole_streams){ .first = PAGE_SIZE, .max = 256 << 10 };
 	ls->uffd = -1;
 	err = source_file_open(server->images, IMAGE_SHMEM_PAGEMAP, shmid, &ls->source);
 	if (!err)

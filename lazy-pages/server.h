@@ -17,6 +17,7 @@
 #include "images/inventory.pb-c.h"
 #include "lazy-pages/fill.h"
 #include "lazy-pages/history.h"
+#include "lazy-pages/hole.h"
 #include "lazy-pages/huge.h"
 #include "lazy-pages/order.h"
 #include "lazy-pages/place.h"
@@ -86,6 +87,7 @@ struct lazy_space {
 	size_t n_faults, cap_faults;
 	uint64_t cursor;		/* where the background goes on */
 	struct ahead ahead;
+	struct hole_streams holes;
 	bool deferred;			/* was told to come back later */
 	bool held;			/* not read for now; tried again like deferred work */
 	bool gone;			/* its memory is no more */
@@ -106,6 +108,7 @@ struct lazy_segment {
 	int uffd;
 	uint64_t cursor;
 	struct ahead ahead;
+	struct hole_streams holes;
 };
 
 /* Whether it matters that no event is on its way to the space any more. */
