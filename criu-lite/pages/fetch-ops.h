@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "pages/pace.h"
+
 struct page_fetch;
 
 struct fetch_request {
@@ -14,6 +16,7 @@ struct fetch_request {
 	int pid;
 	uint64_t start, len;		/* bytes; the length is that of the answer once it begins */
 	uint64_t got;			/* bytes that have come */
+	uint64_t asked_ns;		/* when, by clock_ns() */
 	bool used;			/* it was looked at, up to its end */
 	bool urgent;			/* a task waits for it */
 	uint32_t id;			/* fetch_lanes.c: its name on the wire */
@@ -26,7 +29,10 @@ TAILQ_HEAD(fetch_list, fetch_request);
 struct fetch_ops {
 	/* Bytes: of one request that no fault waits for; as in fetch.h. */
 	uint64_t request_max, window_min, window_max;
-	/* What is urgent is answered before what is not. */
+	/*
+	 * What is urgent is answered before what is not. It only shares the road with it: the
+	 * window goes by that, within its bounds.
+	 */
 	bool overtakes;
 	/* Asks for what is now the last that waits. All return 0 or -errno, logged. */
 	int (*ask)(struct page_fetch *f, struct fetch_request *r);
@@ -49,6 +55,7 @@ struct page_fetch {
 	uint64_t used;			/* bytes */
 	uint64_t window;
 	uint64_t calm;			/* bytes that came since the last fault */
+	struct pace pace;
 	bool lost;			/* nothing can be asked for now */
 	uint64_t session;		/* 0: it cannot be gone on with */
 };

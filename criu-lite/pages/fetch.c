@@ -19,11 +19,17 @@
 #include <stdlib.h>
 
 #include "pages/fetch-ops.h"
+#include "util/clock.h"
 #include "util/log.h"
 #include "util/macro.h"
 
-/* The window doubles when so much has come since the last fault. */
+/*
+ * The window grows when so much has come since the last fault: it doubles. Where it goes by
+ * the road it is half larger then, so that one that has become faster is found out.
+ */
 #define CALM_BYTES (8UL << 20)
+#define PACED_CALM_BYTES (1UL << 20)
+#define REQUESTS_MIN 4
 /* Bytes that were looked at and are kept all the same. */
 #define USED_MAX (1UL << 20)
 
@@ -81,6 +87,7 @@ static int ask(struct page_fetch *f, int pid, uint64_t start, uint64_t len, bool
 	r->start = start;
 	r->len = len;
 	r->urgent = urgent;
+	r->asked_ns = clock_ns();
 	f->unused += len;
 	TAILQ_INSERT_TAIL(&f->waiting, r, link);
 	return f->ops->ask(f, r);
@@ -109,6 +116,19 @@ static void mark_used(struct page_fetch *f, struct fetch_request *r)
 		drop_arrived(f, old);
 }
 
+static void set_window(struct page_fetch *f, uint64_t bytes)
+{
+	f->window = MAX(MIN(bytes, f->ops->window_max), f->ops->window_min);
+}
+
+/* Of what nobody waits for. A small window is to be of several all the same. */
+static uint64_t request_len(const struct page_fetch *f)
+{
+	const uint64_t part = ALIGN_DOWN(f->window / REQUESTS_MIN, PAGE_SIZE);
+
+	return f->ops->overtakes ? MIN(part, f->ops->request_max) : f->ops->request_max;
+}
+
 int page_fetch_get(struct page_fetch *f, int pid, uint64_t addr, uint64_t len,
 		   const void **data, uint64_t *got)
 {
@@ -117,7 +137,8 @@ int page_fetch_get(struct page_fetch *f, int pid, uint64_t addr, uint64_t len,
 
 	if (!r) {
 		if (!find(&f->waiting, pid, addr)) {
-			f->window = f->ops->window_min;
+			if (!f->ops->overtakes)
+				set_window(f, 0);
 			f->calm = 0;
 			err = ask(f, pid, addr, MIN(len, f->ops->request_max),
 				  len <= PAGE_SIZE);
@@ -171,7 +192,7 @@ int page_fetch_ahead(struct page_fetch *f, int pid, uint64_t addr, uint64_t len,
 
 	while (!err && at - addr < len) {
 		const struct fetch_request *r = find(&f->arrived, pid, at);
-		uint64_t part = MIN(len - (at - addr), f->ops->request_max);
+		uint64_t part = MIN(len - (at - addr), request_len(f));
 
 		if (!r)
 			r = find(&f->waiting, pid, at);
@@ -196,13 +217,20 @@ void fetch_shorten(struct page_fetch *f, struct fetch_request *r, uint64_t len)
 
 void fetch_arrived(struct page_fetch *f, struct fetch_request *r)
 {
+	const uint64_t now = clock_ns();
+	uint64_t full;
+
 	TAILQ_REMOVE(&f->waiting, r, link);
 	TAILQ_INSERT_TAIL(&f->arrived, r, link);
+	pace_arrived(&f->pace, now, now - r->asked_ns, r->len);
 	f->calm += r->len;
-	if (f->calm < CALM_BYTES)
-		return;
-	f->calm = 0;
-	f->window = MIN(f->window * 2, f->ops->window_max);
+	if (f->ops->overtakes) {
+		full = pace_full(&f->pace);
+		set_window(f, f->calm < PACED_CALM_BYTES ? full : full * 3 / 2);
+	} else if (f->calm >= CALM_BYTES) {
+		f->calm = 0;
+		set_window(f, f->window * 2);
+	}
 }
 
 void fetch_drop_arrived(struct page_fetch *f)

@@ -13,8 +13,8 @@
  *
  * A plain server (CRIU's protocol) answers in the order of the requests, so a fault waits for
  * what was asked for before it. That is the window: small when there are faults, and growing
- * as long as there are none. One of ours has a connection of its own for faults; the window
- * then only says how much of the network and of our memory the rest may have.
+ * as long as there are none. One of ours has a connection of its own for faults, which still
+ * wait for what is on the road already: the window then is what fills it, and no more.
  */
 #ifndef CRIU_LITE_PAGES_FETCH_H
 #define CRIU_LITE_PAGES_FETCH_H

@@ -467,8 +467,7 @@ static void lanes_free(struct page_fetch *f)
 
 static const struct fetch_ops lanes_fetch_ops = {
 	.request_max = MESSAGE_PAGES_MAX * PAGE_SIZE,
-	/* What the network holds of it is in the way of faults, too. */
-	.window_min = 2 * MESSAGE_PAGES_MAX * PAGE_SIZE,
+	.window_min = FETCH_WINDOW_MIN,
 	.window_max = 4 << 20,
 	.overtakes = true,
 	.ask = lanes_ask,

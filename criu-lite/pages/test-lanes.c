@@ -157,7 +157,7 @@ static void send_pages(struct channel *ch, const struct message *asked, unsigned
 	hand_send(ch, answer_to(asked, first, n), data);
 }
 
-#define PIECE 16
+#define PIECE 8
 
 /* Four requests, answered from the last to the first, each in pieces that take turns. */
 static void answer_backwards(struct hand *h, int listener, int arg)
