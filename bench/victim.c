@@ -35,7 +35,8 @@ struct control {
 	 * nothing, 'm': the same in a new mapping, 'x': exit; 0: done
 	 */
 	uint64_t command;
-	uint64_t n, p50_ns, p99_ns, max_ns;
+	uint64_t n;			/* 'r': how many at most, and then how many there were */
+	uint64_t p50_ns, p99_ns, max_ns;
 	uint64_t walk_ns;
 };
 
@@ -146,7 +147,7 @@ static void touch(volatile struct control *control, const struct memory *m)
 {
 	struct sample_result s;
 
-	sample_random(m->base, m->len, m->stride, 20000, 1000, &s);
+	sample_random(m->base, m->len, m->stride, control->n ? control->n : TOUCHES, 1000, &s);
 	control->n = s.n;
 	control->p50_ns = s.p50_ns;
 	control->p99_ns = s.p99_ns;

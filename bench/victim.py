@@ -44,6 +44,12 @@ class Control:
         self[COMMAND] = ord(command)
         self.until(lambda: not self[COMMAND], f"obey {command!r}")
 
+    def touch(self, most=0):
+        """Touches missing pages: median and 99th percentile, seconds, and how many."""
+        self[N] = most
+        self.order("r")
+        return {"p50": self[P50] / 1e9, "p99": self[P99] / 1e9, "faults": self[N]}
+
 
 def run(*args, **more):
     done = subprocess.run(args, capture_output=True, text=True, check=False, **more)
@@ -97,12 +103,6 @@ class Victim:
             pids = [self.pid, *self.children()]
             os.kill(self.pid, signal.SIGKILL)
             self.wait_gone(pids)
-
-    def touch(self):
-        """Touches missing pages: median and 99th percentile, seconds, and how many."""
-        self.control.order("r")
-        return {"p50": self.control[P50] / 1e9, "p99": self.control[P99] / 1e9,
-                "faults": self.control[N]}
 
     def children(self):
         """They end with their parent."""
