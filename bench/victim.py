@@ -109,15 +109,21 @@ class Victim:
         with open(f"/proc/{self.pid}/task/{self.pid}/children", encoding="ascii") as file:
             return [int(pid) for pid in file.read().split()]
 
+    def reap(self, pids):
+        """Whether no child is left."""
+        try:
+            while (ended := os.wait4(-1, os.WNOHANG))[0]:
+                if ended[0] not in pids:
+                    self.server_cpu += ended[2].ru_utime + ended[2].ru_stime
+        except ChildProcessError:
+            return True
+        return False
+
     def wait_gone(self, pids):
         """The victims are our children, or init's; their server ends when they have."""
         end = time.monotonic() + TIMEOUT
         while time.monotonic() < end:
-            with contextlib.suppress(ChildProcessError):
-                while (ended := os.wait4(-1, os.WNOHANG))[0]:
-                    if ended[0] not in pids:
-                        self.server_cpu += ended[2].ru_utime + ended[2].ru_stime
-            if not any(os.path.exists(f"/proc/{pid}") for pid in pids) and \
+            if self.reap(pids) and not any(os.path.exists(f"/proc/{pid}") for pid in pids) and \
                     not os.path.exists(os.path.join(self.images, "lazy-pages.socket")) and \
                     not self.servers():
                 return
