@@ -22,18 +22,30 @@
 #include "sys/syscall.h"
 #include "util/cleanup.h"
 #include "util/log.h"
+#include "util/macro.h"
 
 /* How long the guardian kills before it says that somebody still lives. */
 #define KILL_ROUNDS_QUIET 200
 
-static const int passed_on[] = { SIGTERM, SIGINT, SIGUSR1 };
+/* What a process does itself, or stops by; the rest comes from others. */
+static const int not_blocked[] = {
+	SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGSYS, SIGTRAP, SIGABRT, SIGTSTP, SIGTTIN,
+};
 
-static void signals_to_wait_for(sigset_t *set)
+void guard_signals_to_end(sigset_t *set)
 {
 	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGHUP);
+	sigaddset(set, SIGQUIT);
+}
+
+void guard_signals_to_take(sigset_t *set)
+{
+	guard_signals_to_end(set);
+	sigaddset(set, SIGUSR1);
 	sigaddset(set, SIGCHLD);
-	for (size_t i = 0; i < sizeof(passed_on) / sizeof(*passed_on); i++)
-		sigaddset(set, passed_on[i]);
 }
 
 /* Whether the server ended, and then how: a code of waitid() and its status. */
@@ -47,7 +59,7 @@ static void wait_for_server(pid_t server, siginfo_t *info)
 {
 	sigset_t set;
 
-	signals_to_wait_for(&set);
+	guard_signals_to_take(&set);
 	while (!server_ended(server, info)) {
 		siginfo_t got;
 		int sig = sigwaitinfo(&set, &got);
@@ -119,7 +131,9 @@ int guard_block_signals(void)
 {
 	sigset_t set;
 
-	signals_to_wait_for(&set);
+	sigfillset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(not_blocked); i++)
+		sigdelset(&set, not_blocked[i]);
 	if (sigprocmask(SIG_BLOCK, &set, NULL))
 		return log_errno(-errno, "lazy-pages: cannot block signals");
 	return 0;

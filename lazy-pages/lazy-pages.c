@@ -66,13 +66,6 @@ static int open_signals(const sigset_t *set)
 	return fd < 0 ? log_errno(-errno, "lazy-pages: cannot take signals") : fd;
 }
 
-static void signals_to_end(sigset_t *set)
-{
-	sigemptyset(set);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGINT);
-}
-
 static int remote_ready(struct server *server, struct watch *watch, uint32_t events)
 {
 	return page_fetch_receive(server->fetch);
@@ -92,7 +85,7 @@ static int connect_dump(struct server *server, const struct lazy_options *opts)
 		err = tls_load(opts->tls, &server->tls);
 	if (err)
 		return err;
-	signals_to_end(&set);
+	guard_signals_to_end(&set);
 	stop = open_signals(&set);
 	if (stop < 0)
 		return stop;
@@ -126,7 +119,7 @@ static int watch_signals(struct server *server)
 	sigset_t set;
 	int fd;
 
-	signals_to_end(&set);
+	guard_signals_to_end(&set);
 	sigaddset(&set, SIGUSR1);
 	fd = open_signals(&set);
 	if (fd < 0)

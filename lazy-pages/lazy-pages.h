@@ -53,7 +53,7 @@ struct lazy_options {
  * there were any: they never read a page that is not theirs.
  *
  * The process must be single-threaded and have no children that it waits for
- * by -1. SIGTERM and SIGINT end it as soon as all pages are delivered, or at
+ * by -1. SIGTERM, SIGINT, SIGHUP and SIGQUIT end it as soon as all pages are delivered, or at
  * once when no task was handed over.
  */
 int lazy_pages_run(const struct lazy_options *opts);

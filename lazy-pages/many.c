@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lazy-pages/guard.h"
 #include "pages/handoff.h"
 #include "pages/packet.h"
 #include "util/array.h"
@@ -123,16 +124,13 @@ static int run(struct many *m)
 
 int many_run(int listener, int workdir_fd, int (*serve)(void *arg, int sock), void *arg)
 {
-	static const int wanted[] = { SIGCHLD, SIGTERM, SIGINT, SIGUSR1 };
 	struct many m = {
 		.listener = listener, .workdir_fd = workdir_fd, .serve = serve, .arg = arg,
 	};
 	sigset_t set;
 	int err;
 
-	sigemptyset(&set);
-	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
-		sigaddset(&set, wanted[i]);
+	guard_signals_to_take(&set);
 	m.signals = signalfd(-1, &set, SFD_CLOEXEC);
 	if (m.signals < 0)
 		return log_errno(-errno, "lazy-pages: cannot take signals");

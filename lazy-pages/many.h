@@ -10,10 +10,10 @@
 #define LAZY_PAGES_MANY_H
 
 /*
- * Takes connections from @listener, which it closes, until SIGTERM or SIGINT, which
- * must be blocked, and calls @serve for each in a child, with the socket; its result,
- * 0 or not, is how that ends. Signals are passed on to the children. Returns when all
- * have ended: 0, or -errno: -EIO when one had failed.
+ * Takes connections from @listener, which it closes, until one of guard_signals_to_end()
+ * comes, which must be blocked, and calls @serve for each in a child, with the socket; its
+ * result, 0 or not, is how that ends. Signals are passed on to the children. Returns when
+ * all have ended: 0, or -errno: -EIO when one had failed.
  */
 int many_run(int listener, int workdir_fd, int (*serve)(void *arg, int sock), void *arg);
 

@@ -299,6 +299,32 @@ def a_lazy_restore_whose_own_server_does_not_start(work):
 
 
 @test
+def a_lazy_pages_server_in_a_terminal(work):
+    """That is closed: the signal reaches the guardian, too. And nobody reads its log any more."""
+    others = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGXCPU, signal.SIGUSR2, signal.SIGALRM,
+              signal.SIGVTALRM, signal.SIGPROF, signal.SIGIO, signal.SIGPWR, signal.SIGTTOU,
+              signal.SIGRTMIN, signal.SIGRTMAX)
+    with Victim(work) as v:
+        v.dump()
+        for last in (signal.SIGHUP, signal.SIGQUIT, signal.SIGINT, signal.SIGTERM):
+            server = subprocess.Popen([CRIU_LITE, "lazy-pages", "--on-demand", "-D", v.images,
+                                       "-v4"], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                      start_new_session=True)
+            path = os.path.join(v.images, "lazy-pages.socket")
+            assert process.until(lambda: os.path.exists(path), 20)
+            server.stderr.close()
+            v.restore("--lazy-pages")
+            for sig in others:
+                os.killpg(server.pid, sig)
+            v.expect_work()
+            assert server.poll() is None
+            os.killpg(server.pid, last)
+            assert server.wait(60) == 0, last
+            v.expect_work()
+            v.end()
+
+
+@test
 def a_lazy_restore_of_a_damaged_page_map(work):
     """Its own server ends without a word; one that waits for a restore waits for the next."""
     with Victim(work) as v:
