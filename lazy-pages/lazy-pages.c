@@ -22,6 +22,7 @@
 #include "lazy-pages/loop.h"
 #include "lazy-pages/many.h"
 #include "lazy-pages/progress.h"
+#include "lazy-pages/report.h"
 #include "lazy-pages/serve.h"
 #include "lazy-pages/server.h"
 #include "lazy-pages/session.h"
@@ -153,6 +154,7 @@ static int serve(void *arg, int guardian)
 	progress_end(server);
 	if (!err)
 		end_remote(server);
+	report(server, err ? "failed" : "ended");
 	stats_log(&server->stats);
 	if (server->stats_name && stats_write(&server->stats, server->workdir_fd,
 					      server->stats_name))
@@ -175,6 +177,8 @@ static int serve_many(struct server *server, int status_fd)
 {
 	int listener = handoff_listen(server->workdir_fd);
 
+	if (listener >= 0)
+		report(server, "listening");
 	return listener < 0 || status_ready(status_fd) ||
 	       many_run(listener, server->workdir_fd, serve_one, server);
 }
@@ -214,8 +218,9 @@ int lazy_pages_run(const struct lazy_options *opts)
 		.segments = TAILQ_HEAD_INITIALIZER(server.segments),
 		.demand_only = opts->background == LAZY_NONE, .recording = opts->record,
 		.stats_name = opts->stats,
-		.on_terminal = opts->session_fd < 0 && !opts->many && isatty(STDERR_FILENO) &&
-			       log_threshold() == LOG_LEVEL_WARN,
+		.on_terminal = opts->session_fd < 0 && !opts->many && !opts->quiet &&
+			       isatty(STDERR_FILENO) && log_threshold() == LOG_LEVEL_WARN,
+		.reporting = opts->json,
 		.wait_on_loss = opts->on_loss_wait,
 		.chunk = SERVE_CHUNK_MIN,
 	};
@@ -238,5 +243,6 @@ int lazy_pages_run(const struct lazy_options *opts)
 	if (connect_dump(&server, opts) || meet_restore(&server, opts->session_fd) ||
 	    status_ready(opts->status_fd))
 		return 1;
+	report(&server, "listening");
 	return guard_run(serve, &server) ? 1 : 0;
 }

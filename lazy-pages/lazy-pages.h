@@ -36,6 +36,8 @@ struct lazy_options {
 	bool record;
 	bool many;			/* any number of restores, until SIGTERM */
 	const char *stats;		/* what was done is written there, as JSON; NULL: nowhere */
+	bool json;			/* what happens is written to stdout */
+	bool quiet;			/* and nothing to a terminal but the log */
 	/* The dump that still has the pages which the images leave out; NULL: none. */
 	const char *server_address;
 	uint16_t server_port;

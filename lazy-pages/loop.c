@@ -18,6 +18,7 @@
 
 #include "lazy-pages/event.h"
 #include "lazy-pages/progress.h"
+#include "lazy-pages/report.h"
 #include "lazy-pages/serve.h"
 #include "lazy-pages/server.h"
 #include "util/clock.h"
@@ -173,6 +174,7 @@ int loop_run(struct server *server)
 			break;
 		stats_sample(&server->stats);
 		progress_show(server);
+		report_progress(server);
 		server_reap(server);
 		wait = next_wait(server, n, worked);
 	}

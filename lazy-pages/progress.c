@@ -9,6 +9,7 @@
 #include "lazy-pages/adopt.h"
 #include "lazy-pages/server.h"
 #include "util/clock.h"
+#include "util/io.h"
 #include "util/log.h"
 #include "util/macro.h"
 
@@ -49,7 +50,7 @@ void progress_show(struct server *server)
 	if (!server->on_terminal || !server->complete)
 		return;
 	now = clock_ns();
-	if (now - server->shown_ns < INTERVAL_NS)
+	if (now - server->shown_ns < INTERVAL_NS || !io_may_write(STDERR_FILENO))
 		return;
 	server->shown_ns = now;
 	line_of(server, line, sizeof(line));
@@ -58,7 +59,7 @@ void progress_show(struct server *server)
 
 void progress_end(struct server *server)
 {
-	if (server->on_terminal && server->shown_ns)
+	if (server->on_terminal && server->shown_ns && io_may_write(STDERR_FILENO))
 		dprintf(STDERR_FILENO, CLEAR_LINE);
 }
 

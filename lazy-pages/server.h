@@ -185,6 +185,9 @@ struct server {
 	uint64_t total_pages;		/* that the restored tree had to get */
 	bool on_terminal;		/* somebody watches: progress.h */
 	uint64_t shown_ns;		/* when it was last shown, by clock_ns(); 0: never */
+	bool reporting;			/* a program watches: report.h */
+	uint64_t reported_ns;		/* when it last heard how far it is */
+	bool reported_lost;		/* it knows that the source is lost */
 	struct lazy_stats stats;
 };
 

@@ -25,6 +25,7 @@
 #include "lazy-pages/event.h"
 #include "lazy-pages/huge.h"
 #include "lazy-pages/replay.h"
+#include "lazy-pages/report.h"
 #include "lazy-pages/serve.h"
 #include "lazy-pages/server.h"
 #include "pages/handoff.h"
@@ -228,6 +229,7 @@ static int on_complete(struct server *server, struct handoff_record *rec)
 			return protocol_error(rec, "the file of a segment is missing");
 	server->complete = true;
 	log_info("lazy-pages: serving %u tasks", rec->n_tasks);
+	report(server, "serving");
 	err = replay_ahead(server);
 	return err ? err : handoff_send_status(server->session.fd, 0);
 }
@@ -235,6 +237,7 @@ static int on_complete(struct server *server, struct handoff_record *rec)
 static int on_running(struct server *server, struct handoff_record *rec)
 {
 	server->running = true;
+	report(server, "running");
 	return 0;
 }
 

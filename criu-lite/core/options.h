@@ -31,6 +31,7 @@ struct options {
 	bool record;			/* lazy: save the working set */
 	bool many;			/* lazy: any number of restores */
 	const char *stats;		/* lazy: where to write what the server did */
+	bool json, quiet;		/* lazy-pages: events on stdout; no line on the terminal */
 	bool link_remap;		/* files whose name is gone get another one */
 	bool page_server;		/* dump: pages go to the one at address and port */
 	const char *address;

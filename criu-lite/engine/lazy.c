@@ -55,6 +55,8 @@ int lazy_serve(const struct options *opts)
 		.record = opts->record,
 		.many = opts->many,
 		.stats = opts->stats,
+		.json = opts->json,
+		.quiet = opts->quiet,
 		.server_address = opts->page_server ? opts->address : NULL,
 		.server_port = opts->port,
 		.token_file = opts->token_file,

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -98,6 +99,13 @@ int read_file(int dirfd, const char *path, size_t max, char **text, size_t *len)
 		*len = size;
 	*text = take_ptr(buf);
 	return 0;
+}
+
+bool io_may_write(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+	return poll(&p, 1, 0) > 0;
 }
 
 int status_ready(int fd)
