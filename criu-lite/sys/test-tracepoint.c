@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -55,10 +56,10 @@ static void test_parse_refuses(void **state)
 			 -EINVAL);
 }
 
+/* Two locks and a place for each mapping that is made and taken away again. */
 struct seen {
-	unsigned int locks, rooms;
-	uint64_t last;
-	void *at[N_HITS];
+	struct tracepoint_hit hits[3 * N_HITS];
+	unsigned int n;
 };
 
 static int take(void *arg, const struct tracepoint_hit *hit)
@@ -67,17 +68,36 @@ static int take(void *arg, const struct tracepoint_hit *hit)
 
 	if (hit->tid != gettid() || hit->args[1] != PAGE_SIZE)
 		return 0;
-	assert_true(hit->time_ns > seen->last);
-	seen->last = hit->time_ns;
-	if (hit->which == 1) {
-		assert_true(seen->rooms < N_HITS);
-		assert_ptr_equal((void *)(uintptr_t)hit->field, seen->at[seen->rooms]);
-		seen->rooms++;
-	} else {
-		assert_true(hit->field);
-		seen->locks++;
-	}
+	assert_true(seen->n < ARRAY_SIZE(seen->hits));
+	seen->hits[seen->n++] = *hit;
 	return 0;
+}
+
+/* A thread that moves to another processor goes on in another ring. */
+static int by_time(const void *a, const void *b)
+{
+	const struct tracepoint_hit *x = a, *y = b;
+
+	return x->time_ns < y->time_ns ? -1 : x->time_ns > y->time_ns;
+}
+
+static void check_hits(struct seen *seen, void *const *at)
+{
+	unsigned int rooms = 0, locks = 0;
+
+	qsort(seen->hits, seen->n, sizeof(*seen->hits), by_time);
+	for (unsigned int i = 0; i < seen->n; i++) {
+		const struct tracepoint_hit *hit = &seen->hits[i];
+
+		assert_true(!i || hit->time_ns > hit[-1].time_ns);
+		assert_true(hit->field);
+		if (hit->which == 1)
+			assert_ptr_equal((void *)(uintptr_t)hit->field, at[rooms++]);
+		else
+			locks++;
+	}
+	assert_int_equal(rooms, N_HITS);
+	assert_int_equal(locks, 2 * N_HITS);
 }
 
 /* More than one time around the ring. */
@@ -87,8 +107,9 @@ static void test_hits(void **state)
 		{ "mmap_lock/mmap_lock_acquire_returned", "mm", "write == 1" },
 		{ "mmap/vm_unmapped_area", "addr", NULL },
 	};
+	static struct seen seen;
+	void *at[N_HITS];
 	unsigned int whole = 0;
-	struct seen seen = {};
 	struct tracepoints tp;
 	int err = tracepoints_open(&tp, wants, ARRAY_SIZE(wants), 64 * PAGE_SIZE);
 
@@ -99,20 +120,19 @@ static void test_hits(void **state)
 	for (unsigned int round = 0; round < 40; round++) {
 		uint64_t lost;
 
-		seen.locks = seen.rooms = 0;
+		seen.n = 0;
 		for (unsigned int i = 0; i < N_HITS; i++) {
-			seen.at[i] = mmap(NULL, PAGE_SIZE, PROT_NONE,
-					  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-			assert_ptr_not_equal(seen.at[i], MAP_FAILED);
-			assert_int_equal(munmap(seen.at[i], PAGE_SIZE), 0);
+			at[i] = mmap(NULL, PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+				     0);
+			assert_ptr_not_equal(at[i], MAP_FAILED);
+			assert_int_equal(munmap(at[i], PAGE_SIZE), 0);
 		}
 		assert_int_equal(tracepoints_read(&tp, take, &seen, &lost), 0);
 		/* Others have filled it. */
 		if (lost)
 			continue;
 		whole++;
-		assert_int_equal(seen.rooms, N_HITS);
-		assert_int_equal(seen.locks, 2 * N_HITS);
+		check_hits(&seen, at);
 	}
 	assert_true(whole);
 	tracepoints_close(&tp);
