@@ -100,9 +100,9 @@ static void wait_ready(const struct board *board, int n)
 	assert_int_equal(board->ready, n);
 }
 
-static void test_touched(void **state)
+/* In a task of its own, whose areas are of @n_pages; with all brought meanwhile, and without. */
+static void use_served(struct rig *rig, size_t n_pages, void (*use)(struct board *board))
 {
-	struct rig *rig = *state;
 	struct board *board = make_board();
 	pid_t pid;
 
@@ -110,14 +110,19 @@ static void test_touched(void **state)
 		rig_start(rig, background);
 		pid = fork();
 		if (!pid) {
-			rig_become_lazy(rig, N_AREAS, N_PAGES);
-			check_all(board);
+			rig_become_lazy(rig, N_AREAS, n_pages);
+			use(board);
 			_exit(0);
 		}
 		assert_int_equal(wait_for(pid), 0);
 		assert_int_equal(rig_wait(rig), 0);
 		assert_int_equal(board->wrong, 0);
 	}
+}
+
+static void test_touched(void **state)
+{
+	use_served(*state, N_PAGES, check_all);
 }
 
 /* What the image holds, and behind it nothing: that is zero until somebody writes there. */
@@ -155,22 +160,7 @@ static void grow_all(struct board *board)
 
 static void test_grow(void **state)
 {
-	struct rig *rig = *state;
-	struct board *board = make_board();
-	pid_t pid;
-
-	for (int background = LAZY_LINEAR; background <= LAZY_NONE; background++) {
-		rig_start(rig, background);
-		pid = fork();
-		if (!pid) {
-			rig_become_lazy(rig, N_AREAS, 2 * N_PAGES);
-			grow_all(board);
-			_exit(0);
-		}
-		assert_int_equal(wait_for(pid), 0);
-		assert_int_equal(rig_wait(rig), 0);
-		assert_int_equal(board->wrong, 0);
-	}
+	use_served(*state, 2 * N_PAGES, grow_all);
 }
 
 /* Nobody touches anything: all must be there when the server has ended. */
