@@ -17,11 +17,6 @@
 
 #define INTERVAL_NS 1000000000ULL
 
-static void add_number(struct json_object *to, const char *name, uint64_t value)
-{
-	json_object_object_add(to, name, json_object_new_uint64(value));
-}
-
 static struct json_object *describe(const struct server *server, const char *event)
 {
 	const struct lazy_stats *stats = &server->stats;
@@ -30,14 +25,14 @@ static struct json_object *describe(const struct server *server, const char *eve
 	json_object_object_add(o, "event", json_object_new_string(event));
 	if (!server->greeted)
 		return o;
-	add_number(o, "ns", clock_ns() - stats->start_ns);
+	stats_add_number(o, "ns", clock_ns() - stats->start_ns);
 	if (server->n_pidfds)
-		add_number(o, "pid", adopt_pid(server));
-	add_number(o, "pages", server->total_pages);
-	add_number(o, "on_demand", stats->demand_pages);
-	add_number(o, "background", stats->background_pages);
-	add_number(o, "faults", stats->faults);
-	add_number(o, "fault_wait_p99_ns", stats_wait(stats, 990));
+		stats_add_number(o, "pid", adopt_pid(server));
+	stats_add_number(o, "pages", server->total_pages);
+	stats_add_number(o, "on_demand", stats->demand_pages);
+	stats_add_number(o, "background", stats->background_pages);
+	stats_add_number(o, "faults", stats->faults);
+	stats_add_number(o, "fault_wait_p99_ns", stats_wait(stats, 990));
 	return o;
 }
 

@@ -78,7 +78,7 @@ void stats_log(const struct lazy_stats *stats)
 		 stats->unplaced, stats->retries);
 }
 
-static void add_number(struct json_object *to, const char *name, uint64_t value)
+void stats_add_number(struct json_object *to, const char *name, uint64_t value)
 {
 	json_object_object_add(to, name, json_object_new_uint64(value));
 }
@@ -99,17 +99,17 @@ static struct json_object *waits(const struct lazy_stats *stats)
 {
 	struct json_object *o = json_object_new_object(), *rows = json_object_new_array();
 
-	add_number(o, "p50_below", stats_wait(stats, 500));
-	add_number(o, "p99_below", stats_wait(stats, 990));
-	add_number(o, "max", stats->max_wait_ns);
+	stats_add_number(o, "p50_below", stats_wait(stats, 500));
+	stats_add_number(o, "p99_below", stats_wait(stats, 990));
+	stats_add_number(o, "max", stats->max_wait_ns);
 	for (size_t i = 0; i < STATS_BUCKETS; i++) {
 		struct json_object *row;
 
 		if (!stats->waits[i])
 			continue;
 		row = json_object_new_object();
-		add_number(row, "from", i ? STATS_BUCKET_MIN_NS << (i - 1) : 0);
-		add_number(row, "faults", stats->waits[i]);
+		stats_add_number(row, "from", i ? STATS_BUCKET_MIN_NS << (i - 1) : 0);
+		stats_add_number(row, "faults", stats->waits[i]);
 		json_object_array_add(rows, row);
 	}
 	json_object_object_add(o, "histogram", rows);
@@ -123,9 +123,9 @@ static struct json_object *timeline(const struct lazy_stats *stats)
 	for (size_t i = 0; i < stats->n_samples; i++) {
 		struct json_object *row = json_object_new_object();
 
-		add_number(row, "ns", stats->samples[i].ns);
-		add_number(row, "faults", stats->samples[i].faults);
-		add_number(row, "pages", stats->samples[i].pages);
+		stats_add_number(row, "ns", stats->samples[i].ns);
+		stats_add_number(row, "faults", stats->samples[i].faults);
+		stats_add_number(row, "pages", stats->samples[i].pages);
 		json_object_array_add(rows, row);
 	}
 	return rows;
@@ -135,21 +135,21 @@ static struct json_object *to_json(const struct lazy_stats *stats)
 {
 	struct json_object *all = json_object_new_object(), *o = json_object_new_object();
 
-	add_number(all, "duration_ns", stats->start_ns ? clock_ns() - stats->start_ns : 0);
-	add_number(all, "faults", stats->faults);
-	add_number(o, "on_demand", stats->demand_pages);
-	add_number(o, "background", stats->background_pages);
-	add_number(o, "zero", stats->zero_pages);
+	stats_add_number(all, "duration_ns", stats->start_ns ? clock_ns() - stats->start_ns : 0);
+	stats_add_number(all, "faults", stats->faults);
+	stats_add_number(o, "on_demand", stats->demand_pages);
+	stats_add_number(o, "background", stats->background_pages);
+	stats_add_number(o, "zero", stats->zero_pages);
 	json_object_object_add(all, "pages", o);
 	o = json_object_new_object();
-	add_number(o, "fork", stats->forks);
-	add_number(o, "remap", stats->remaps);
-	add_number(o, "remove", stats->removes);
-	add_number(o, "unmap", stats->unmaps);
-	add_number(o, "late", stats->late);
-	add_number(o, "unplaced", stats->unplaced);
+	stats_add_number(o, "fork", stats->forks);
+	stats_add_number(o, "remap", stats->remaps);
+	stats_add_number(o, "remove", stats->removes);
+	stats_add_number(o, "unmap", stats->unmaps);
+	stats_add_number(o, "late", stats->late);
+	stats_add_number(o, "unplaced", stats->unplaced);
 	json_object_object_add(all, "events", o);
-	add_number(all, "put_off", stats->retries);
+	stats_add_number(all, "put_off", stats->retries);
 	json_object_object_add(all, "fault_wait_ns", waits(stats));
 	json_object_object_add(all, "timeline", timeline(stats));
 	return all;

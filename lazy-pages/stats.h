@@ -14,6 +14,8 @@
 #define STATS_BUCKET_MIN_NS 1024ULL
 #define STATS_SAMPLES 256
 
+struct json_object;
+
 struct stats_sample {
 	uint64_t ns;			/* since the restore came */
 	uint64_t faults, pages;		/* until then */
@@ -52,6 +54,8 @@ uint64_t stats_wait(const struct lazy_stats *stats, unsigned int permille);
 void stats_sample(struct lazy_stats *stats);
 void stats_log(const struct lazy_stats *stats);
 
+/* A member of a JSON object. */
+void stats_add_number(struct json_object *to, const char *name, uint64_t value);
 /*
  * Writes all of it as one JSON object to @name below the directory @dir_fd. 0 or -errno,
  * logged; then there is no such file.

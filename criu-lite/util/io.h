@@ -17,7 +17,7 @@ ssize_t pread_all(int fd, void *buf, size_t len, off_t offset);
  * buffer that the caller frees. Returns 0 or -errno; -E2BIG past @max bytes.
  */
 int read_file(int dirfd, const char *path, size_t max, char **text, size_t *len);
-/* Whether a small write goes out, or fails, without waiting for anybody: a terminal may stand still. */
+/* Whether a small write goes out, or fails, at once: a terminal may stand still. */
 bool io_may_write(int fd);
 /* Tells whoever waits at --status-fd, by a NUL byte, and closes it; -1: nobody. */
 int status_ready(int fd);
