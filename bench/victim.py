@@ -5,6 +5,7 @@ import ctypes
 import mmap
 import os
 import signal
+import statistics
 import struct
 import subprocess
 import time
@@ -49,6 +50,10 @@ class Control:
         self[N] = most
         self.order("r")
         return {"p50": self[P50] / 1e9, "p99": self[P99] / 1e9, "faults": self[N]}
+
+
+def medians(runs):
+    return {key: statistics.median(run[key] for run in runs) for key in runs[0]}
 
 
 def run(*args, **more):
